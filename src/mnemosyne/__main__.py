@@ -1,0 +1,6 @@
+"""`python -m mnemosyne`."""
+
+from mnemosyne.cli import main
+
+if __name__ == "__main__":
+    main()

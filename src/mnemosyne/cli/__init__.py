@@ -1,0 +1,89 @@
+"""The command line: one short file per verb, imported only when that verb is used."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from typing import Any
+
+import click
+
+from mnemosyne import __version__
+from mnemosyne.errors import MnemosyneError
+
+VERBS: dict[str, str] = {
+    "ask": "Ask a database a question in plain words.",
+    "predict": "Write SQL for a file of questions.",
+    "guard": "Check a query: print the safe SQL, or the reason for its refusal.",
+    "schema": "Print a database's schema as the model sees it.",
+    "lims": "Create the demo laboratory.",
+    "models": "List the models of the catalogue.",
+    "pull": "Fetch and verify the weights of a model.",
+    "demo": "Create the demo laboratory and ask it three questions.",
+    "synth": "Synthesise verified question-SQL pairs for your own schema.",
+    "train": "Fine-tune a model from a recipe.",
+    "evaluate": "Measure models: EX, EM and VLD with intervals.",
+    "compare": "Compare two evaluation runs.",
+}
+"""Every verb and its help, in the order of `mnemosyne --help`. The file is cli/<verb>.py; its click command is called
+`command`."""
+
+
+class LazyGroup(click.Group):
+    """A group that imports a verb's file only when the verb is used, so that `--help` is instant."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The verbs."""
+        return list(VERBS)
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        """The verb's command, imported now."""
+        if name not in VERBS:
+            return None
+        module = importlib.import_module(f"mnemosyne.cli.{name.replace('-', '_')}")
+        command: click.Command = module.command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The list of verbs, without importing any."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(VERBS.items()))
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """The verb, or a hint at the nearest one."""
+        if args and args[0] not in VERBS and not args[0].startswith("-"):
+            import difflib
+
+            near = difflib.get_close_matches(args[0], VERBS, n=1)
+            ctx.fail(f"No such command {args[0]!r}." + (f" Did you mean {near[0]!r}?" if near else ""))
+        return super().resolve_command(ctx, args)
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="mnemosyne")
+def group() -> None:
+    """Ask a laboratory database in plain words; get SQL that was checked, run read-only and can be reviewed."""
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Run the command line. Exit codes: 0 done, 1 no answer, 2 misuse or broken surroundings, 3 refused by the
+    guard, 130 interrupted."""
+    try:
+        code: Any = group.main(args=argv, prog_name="mnemosyne", standalone_mode=False)
+    except MnemosyneError as error:
+        click.echo(f"mnemosyne: {error}", err=True)
+        if error.hint:
+            click.echo(f"  {error.hint}", err=True)
+        sys.exit(error.exit_code)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("\nmnemosyne: interrupted.", err=True)
+        sys.exit(130)
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(141)
+    sys.exit(code if isinstance(code, int) else 0)

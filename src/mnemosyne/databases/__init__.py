@@ -1,0 +1,45 @@
+"""SQLite, DuckDB and PostgreSQL, opened read-only: introspect, and run a `SafeQuery` under limits."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from mnemosyne.guard.query import Dialect, SafeQuery
+from mnemosyne.results import Failure, Result
+from mnemosyne.schema import Schema
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one query may use."""
+
+    timeout_seconds: float = 30.0
+    """Wall time; the query is interrupted, not only abandoned."""
+    max_rows: int = 10_000
+    """Rows returned at most, then `truncated`."""
+    max_bytes: int = 50_000_000
+    """Bytes of values returned at most, then `truncated`."""
+    memory_mb: int = 1_024
+    """Memory, where the engine has a limit (DuckDB)."""
+
+
+class Database(Protocol):
+    """A database opened read-only."""
+
+    url: str
+    """The URL it was opened with, without its password."""
+    dialect: Dialect
+    """The dialect that `run` expects."""
+
+    def schema(self) -> Schema:
+        """Tables, views, columns, keys, CHECK lists and comments. Raises DatabaseUnreadable."""
+        ...
+
+    def run(self, query: SafeQuery, limits: Limits = Limits()) -> Result | Failure:
+        """The rows of a checked query, or how it failed."""
+        ...
+
+    def close(self) -> None:
+        """Close every connection. Safe to call twice."""
+        ...

@@ -1,0 +1,76 @@
+"""Models that turn a prompt into text, behind one protocol.
+
+`llamacpp` in process (the default), `transformers` (the reference snippet), `remote` (any
+OpenAI-compatible server), `scripted` (tests and documents). An engine knows nothing of SQL.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from mnemosyne.prompt import Prompt
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """How to draw answers. The default is one greedy answer."""
+
+    n: int = 1
+    """Answers to draw."""
+    temperature: float = 0.0
+    """0 is greedy."""
+    top_p: float = 0.95
+    """Nucleus, only when temperature is above 0."""
+    max_tokens: int = 400
+    """New tokens at most."""
+    seed: int = 0
+    """Same seed, same answers, on one engine and machine."""
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """One answer of a model."""
+
+    text: str
+    """The new text, without the stop token."""
+    tokens: int = 0
+    """New tokens."""
+    prompt_tokens: int = 0
+    """Tokens of the prompt."""
+    cached_tokens: int = 0
+    """Tokens of the prompt that were already in the cache."""
+    logprobs: tuple[float, ...] = ()
+    """Natural-log probability of each new token, empty when the engine cannot say."""
+    finish: str = "stop"
+    """`stop`, or `length` when max_tokens cut the answer."""
+    seconds: float = 0.0
+    """Wall time."""
+
+
+class Engine(Protocol):
+    """A model that answers prompts."""
+
+    name: str
+    """What `--model` called it."""
+    context: int
+    """Tokens of prompt and answer at most."""
+
+    def complete(self, prompt: Prompt, sampling: Sampling = Sampling()) -> list[Completion]:
+        """`sampling.n` answers to one prompt. Raises PromptTooLong, EngineError."""
+        ...
+
+    def complete_many(
+        self, prompts: Sequence[Prompt], sampling: Sampling = Sampling()
+    ) -> Iterator[tuple[int, list[Completion]]]:
+        """Answers to many prompts, batched where the engine can; yields (index, answers) as they finish."""
+        ...
+
+    def count_tokens(self, text: str) -> int:
+        """Tokens of `text`, control tokens parsed."""
+        ...
+
+    def close(self) -> None:
+        """Free the model. Safe to call twice."""
+        ...

@@ -1,0 +1,113 @@
+"""The prompt contract, byte for byte, and SQL out of a reply. Training and answering share this room.
+
+    <|im_start|>system
+    {SYSTEM}<|im_end|>
+    <|im_start|>user
+    ### Schema:
+    {DDL}
+
+    ### Question:
+    {question}<|im_end|>
+    <|im_start|>assistant
+    {sql}<|im_end|>
+
+Whatever is added for one question (stored values, a failed attempt) follows the question, so that
+everything before the question, the *prefix*, is the same for a schema and stays cached.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+SYSTEM = (
+    "You are Mnemosyne, an expert SQL assistant specialising in laboratory, scientific, food safety, "
+    "water quality, and general-purpose database queries. Given a database schema and a natural language "
+    "question, generate a correct, well-formatted SQL query. Return only the SQL with no explanation."
+)
+"""The system message of the reference model."""
+
+END = "<|im_end|>"
+"""The token that ends a turn; every engine stops at it."""
+
+STOPS = (END, "<|endoftext|>")
+"""Where generation stops."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """A prompt in two parts, so that an engine can keep the first one."""
+
+    prefix: str
+    """System message and schema: the same bytes for every question about a schema."""
+    tail: str
+    """The question and what was added for it, up to the start of the answer."""
+
+    @property
+    def text(self) -> str:
+        """The whole prompt."""
+        return self.prefix + self.tail
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """A query that was tried and did not work, shown to the model for a repair."""
+
+    sql: str
+    """What the model wrote."""
+    error: str
+    """Why it did not work, one line."""
+
+
+def build(ddl: str, question: str, *, hints: Sequence[str] = (), attempt: Attempt | None = None) -> Prompt:
+    """The prompt for one question about one schema.
+
+    `ddl` is the canonical DDL (`Schema.to_ddl()`); `hints` are conditions on stored values, such as
+    `determinands.determinand_name = 'E. coli'`, one line each. Control tokens inside any of the
+    texts are taken apart, so no text can end its turn.
+    """
+    prefix = (
+        f"<|im_start|>system\n{SYSTEM}{END}\n<|im_start|>user\n### Schema:\n{_tame(ddl.strip())}\n\n### Question:\n"
+    )
+    parts = [_tame(question.strip())]
+    if hints:
+        parts.append("### Values:\n" + "\n".join(f"- {_tame(hint)}" for hint in hints))
+    if attempt is not None:
+        parts.append(f"### Failed query:\n{_tame(attempt.sql.strip())}\n\n### Error:\n{_tame(attempt.error.strip())}")
+    return Prompt(prefix, "\n\n".join(parts) + f"{END}\n<|im_start|>assistant\n")
+
+
+def answer(sql: str) -> str:
+    """The bytes that a model should write after the prompt: the training target."""
+    return sql.strip() + END
+
+
+def _tame(text: str) -> str:
+    """`text` with ChatML control tokens taken apart: `<|` becomes `< |`."""
+    return text.replace("<|", "< |")
+
+
+_FENCE = re.compile(r"```(?:[a-zA-Z]+)?[ \t]*\n?(.*?)(?:```|\Z)", re.DOTALL)
+
+
+def extract_sql(reply: str) -> str:
+    """The SQL in a model's reply, empty when there is none.
+
+    Takes the first fenced block if there is one, cuts at the end of the turn, and strips what
+    chat models put around SQL. It does not judge the SQL; `guard` does.
+    """
+    text = reply.split("<|", 1)[0] if "<|" in reply else reply
+    fenced = _FENCE.search(text)
+    if fenced:
+        text = fenced.group(1)
+    match = re.search(
+        r"\b(?:WITH|SELECT|VALUES|TABLE|INSERT|UPDATE|DELETE|DROP|ALTER|CREATE|TRUNCATE|MERGE|GRANT)\b",
+        text,
+        re.IGNORECASE,
+    )
+    if match is None:
+        return ""
+    opening = text[: match.start()]
+    start = match.start() if not opening.strip(" \t\r\n(") == "" else len(opening) - len(opening.lstrip())
+    return text[start:].strip().removesuffix(";").strip()
