@@ -90,6 +90,10 @@ def _tame(text: str) -> str:
 
 _FENCE = re.compile(r"```(?:[a-zA-Z]+)?[ \t]*\n?(.*?)(?:```|\Z)", re.DOTALL)
 
+_STATEMENT = re.compile(
+    r"\b(?:WITH|SELECT|VALUES|TABLE|INSERT|UPDATE|DELETE|DROP|ALTER|CREATE|TRUNCATE|MERGE|GRANT)\b", re.IGNORECASE
+)
+
 
 def extract_sql(reply: str) -> str:
     """The SQL in a model's reply, empty when there is none.
@@ -97,17 +101,13 @@ def extract_sql(reply: str) -> str:
     Takes the first fenced block if there is one, cuts at the end of the turn, and strips what
     chat models put around SQL. It does not judge the SQL; `guard` does.
     """
-    text = reply.split("<|", 1)[0] if "<|" in reply else reply
-    fenced = _FENCE.search(text)
-    if fenced:
+    text = reply.split("<|", 1)[0]
+    if fenced := _FENCE.search(text):
         text = fenced.group(1)
-    match = re.search(
-        r"\b(?:WITH|SELECT|VALUES|TABLE|INSERT|UPDATE|DELETE|DROP|ALTER|CREATE|TRUNCATE|MERGE|GRANT)\b",
-        text,
-        re.IGNORECASE,
-    )
-    if match is None:
+    statement = _STATEMENT.search(text)
+    if statement is None:
         return ""
-    opening = text[: match.start()]
-    start = match.start() if not opening.strip(" \t\r\n(") == "" else len(opening) - len(opening.lstrip())
+    opening = text[: statement.start()]
+    starts_with_parenthesis = opening.strip(" \t\r\n(") == ""
+    start = len(opening) - len(opening.lstrip()) if starts_with_parenthesis else statement.start()
     return text[start:].strip().removesuffix(";").strip()

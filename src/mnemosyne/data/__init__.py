@@ -1,0 +1,1 @@
+"""Data files of the package: catalogue, laboratory, data sets, recipes. No code."""

@@ -14,7 +14,7 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import fields
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from mnemosyne.datasets.example import Example
 from mnemosyne.errors import DatasetError
@@ -65,8 +65,7 @@ def read_lines(path: Path | str) -> Iterator[tuple[int, dict[str, Any]]]:
     """(line number, object) of every line that is not blank. Raises DatasetError at the first that is no object."""
     path = Path(path)
     try:
-        opened: Any = gzip.open(path, "rt", encoding="utf-8") if path.suffix == ".gz" else path.open(encoding="utf-8")
-        with opened as lines:
+        with _open(path) as lines:
             for number, line in enumerate(lines, 1):
                 if line.strip():
                     yield number, _object(line, path, number)
@@ -76,6 +75,10 @@ def read_lines(path: Path | str) -> Iterator[tuple[int, dict[str, Any]]]:
         ) from None
     except (OSError, EOFError, UnicodeDecodeError) as error:
         raise DatasetError(f"{path} cannot be read: {error}.", hint="Is it JSON Lines in UTF-8, whole?") from None
+
+
+def _open(path: Path) -> IO[str]:
+    return gzip.open(path, "rt", encoding="utf-8") if path.suffix == ".gz" else path.open(encoding="utf-8")
 
 
 def _object(line: str, path: Path, number: int) -> dict[str, Any]:
