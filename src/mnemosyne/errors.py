@@ -16,6 +16,7 @@ MnemosyneError
 ├── EngineError              a model that answers
 │   ├── PromptTooLong        schema and question do not fit the context
 │   └── RemoteError          a remote model server failed
+├── AnswerRefused            `generate_sql`: the model's SQL did not pass the guard
 ├── DatasetError             a data set that cannot be read (line named)
 ├── LexiconError             a lexicon that names what the schema lacks (line named)
 ├── RecipeError              a training recipe (line named)
@@ -104,6 +105,12 @@ class PromptTooLong(EngineError):
 
 class RemoteError(EngineError):
     """A remote model server failed or answered nonsense."""
+
+
+class AnswerRefused(MnemosyneError):
+    """The model's SQL did not pass the guard."""
+
+    exit_code = 3
 
 
 class DatasetError(MnemosyneError):

@@ -1,0 +1,361 @@
+"""A question in, an `Answer` out: draft, check, run, repair, vote. The trace is part of the answer.
+
+This room knows no dialect and no model: an engine writes, the guard checks, a database runs. What the
+guard refused never runs.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date
+from typing import TYPE_CHECKING, Literal
+
+from mnemosyne import guard, prompt
+from mnemosyne.databases import Database, Limits
+from mnemosyne.engines import Completion, Engine, Sampling
+from mnemosyne.guard.query import Dialect, Refusal, SafeQuery
+from mnemosyne.results import Failure, Result, same
+from mnemosyne.schema import Schema
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from mnemosyne.settings import Settings
+
+MAX_QUESTION_CHARACTERS = 4_000
+"""A longer question is not a question."""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How hard the assistant works on one question."""
+
+    repairs: int = 2
+    """Further drafts at most after one that was refused or failed."""
+    votes: int = 1
+    """Candidates to draw; above 1 the results are compared and the largest group wins."""
+    temperature: float = 0.7
+    """Of the candidates after the first, which is greedy."""
+    max_tokens: int = 400
+    """New tokens of one draft at most."""
+    seed: int = 0
+    """Of the candidates."""
+    run: bool = True
+    """False: stop after the guard."""
+    today: date | None = None
+    """Freeze CURRENT_DATE, for tests and evaluations."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One attempt: what the model wrote and what became of it."""
+
+    kind: Literal["draft", "repair", "vote"]
+    """Why it was written."""
+    sql: str
+    """What the model wrote, empty when there was no SQL in its reply."""
+    checked: SafeQuery | Refusal
+    """The guard's word."""
+    outcome: Result | Failure | None
+    """What the database said, None when nothing ran."""
+    completion: Completion
+    """Tokens, log-probabilities and time of the model."""
+
+    @property
+    def problem(self) -> str:
+        """Why this attempt is no answer, for the repairing model; empty when it is one."""
+        if isinstance(self.checked, Refusal):
+            return f"{self.checked.reason} {self.checked.hint}".strip()
+        return self.outcome.message if isinstance(self.outcome, Failure) else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the assistant says to one question."""
+
+    question: str
+    """As asked."""
+    sql: str
+    """The SQL that ran (or would run), in the dialect of the database; empty when there is none."""
+    written: str
+    """The same as the model wrote it, in PostgreSQL."""
+    result: Result | None
+    """The rows, None when nothing ran to its end."""
+    problem: str
+    """Why there is no result, in words for a person; empty when there is one."""
+    steps: tuple[Step, ...]
+    """Every attempt, in order."""
+    agreement: float | None = None
+    """Share of the candidates that gave this result, None without a vote."""
+    seconds: float = 0.0
+    """Wall time from question to answer."""
+
+    @property
+    def ok(self) -> bool:
+        """True when the SQL passed the guard and, if it was to run, ran."""
+        return not self.problem
+
+    @property
+    def refusal(self) -> Refusal | None:
+        """The guard's refusal, when that is why there is no answer."""
+        last = self.steps[-1].checked if self.steps and self.problem else None
+        return last if isinstance(last, Refusal) else None
+
+
+@dataclass(slots=True)
+class Assistant:
+    """Answers questions about one database, or writes SQL for one schema."""
+
+    engine: Engine
+    """The model."""
+    schema: Schema
+    """What may be asked about."""
+    database: Database | None = None
+    """Where queries run; None to write SQL only."""
+    dialect: Dialect = "postgres"
+    """What the SQL is printed in."""
+    options: Options = field(default_factory=Options)
+    """How hard to work."""
+    limits: Limits = field(default_factory=Limits)
+    """What one query may use."""
+
+    @classmethod
+    def open(
+        cls,
+        url: str,
+        *,
+        model: str | None = None,
+        settings: Settings | None = None,
+        options: Options | None = None,
+    ) -> Assistant:
+        """An assistant for the database at `url` with the model `model` (default: the setting `model`).
+
+        Raises:
+            DatabaseError: the database cannot be opened.
+            WeightsError, EngineError: the model cannot be had.
+        """
+        from mnemosyne import settings as settings_room
+        from mnemosyne.databases import open_database
+        from mnemosyne.engines import open_engine
+
+        chosen = settings or settings_room.load()
+        database = open_database(url)
+        try:
+            schema = database.schema()
+            engine = open_engine(model or chosen.model, chosen)
+        except BaseException:
+            database.close()
+            raise
+        limits = Limits(chosen.query_timeout_seconds, chosen.max_rows, chosen.max_bytes, chosen.memory_mb)
+        return cls(engine, schema, database, database.dialect, options or Options(), limits)
+
+    def ask(self, question: str, *, on_step: Callable[[Step], None] | None = None) -> Answer:
+        """The answer to one question. `on_step` hears of every attempt as it happens.
+
+        Raises:
+            PromptTooLong: schema and question do not fit the model.
+        """
+        started = time.perf_counter()
+        if problem := _not_a_question(question):
+            return Answer(question, "", "", None, problem, ())
+        asked = prompt.build(self.schema.to_ddl(), question)
+        samplings = self._samplings()
+        drafts = [completion for sampling in samplings for completion in self.engine.complete(asked, sampling)]
+        return self._conclude(question, drafts, started, on_step)
+
+    def ask_many(self, questions: Sequence[str]) -> Iterator[tuple[int, Answer]]:
+        """(index, answer) for every question, in the order they finish; drafts are batched where the engine can."""
+        ddl = self.schema.to_ddl()
+        fit: list[int] = []
+        for index, question in enumerate(questions):
+            if problem := _not_a_question(question):
+                yield index, Answer(question, "", "", None, problem, ())
+            else:
+                fit.append(index)
+        first, *more = self._samplings()
+        prompts = [prompt.build(ddl, questions[index]) for index in fit]
+        for position, completions in self.engine.complete_many(prompts, first):
+            started = time.perf_counter() - completions[0].seconds
+            extra = [c for sampling in more for c in self.engine.complete(prompts[position], sampling)]
+            index = fit[position]
+            yield index, self._conclude(questions[index], [*completions, *extra], started, None)
+
+    def close(self) -> None:
+        """Close the database and free the model."""
+        self.engine.close()
+        if self.database is not None:
+            self.database.close()
+
+    def __enter__(self) -> Assistant:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _samplings(self) -> list[Sampling]:
+        """The greedy draft, then the others of a vote in one call."""
+        greedy = Sampling(max_tokens=self.options.max_tokens, seed=self.options.seed)
+        if self.options.votes <= 1:
+            return [greedy]
+        return [greedy, replace(greedy, n=self.options.votes - 1, temperature=self.options.temperature)]
+
+    def _conclude(
+        self,
+        question: str,
+        drafts: Sequence[Completion],
+        started: float,
+        on_step: Callable[[Step], None] | None,
+    ) -> Answer:
+        """Check and run the drafts, vote or repair, and say what came of it."""
+        tell = on_step or (lambda step: None)
+        steps: list[Step] = []
+        for number, completion in enumerate(drafts):
+            steps.append(self._try("draft" if number == 0 else "vote", completion))
+            tell(steps[-1])
+        agreement = None
+        if len(drafts) > 1:
+            chosen, agreement = _vote(steps)
+        else:
+            chosen = steps[0]
+            for step in self._repairs(question, chosen):
+                steps.append(step)
+                tell(step)
+                chosen = step
+        return Answer(
+            question=question,
+            sql=chosen.checked.sql if isinstance(chosen.checked, SafeQuery) else "",
+            written=chosen.sql,
+            result=chosen.outcome if isinstance(chosen.outcome, Result) else None,
+            problem=_for_people(chosen),
+            steps=tuple(steps),
+            agreement=agreement,
+            seconds=time.perf_counter() - started,
+        )
+
+    def _repairs(self, question: str, failed: Step) -> Iterator[Step]:
+        """Further drafts, each told what was wrong with the one before; ends when one is an answer or repeats."""
+        tried = {failed.sql}
+        ddl = self.schema.to_ddl()
+        for _ in range(self.options.repairs):
+            if not failed.problem:
+                return
+            attempt = prompt.Attempt(failed.sql, failed.problem)
+            sampling = Sampling(max_tokens=self.options.max_tokens, seed=self.options.seed)
+            [completion] = self.engine.complete(prompt.build(ddl, question, attempt=attempt), sampling)
+            failed = self._try("repair", completion)
+            yield failed
+            if failed.sql in tried:
+                return
+            tried.add(failed.sql)
+
+    def _try(self, kind: Literal["draft", "repair", "vote"], completion: Completion) -> Step:
+        """Check one draft and, if it passes and may run, run it."""
+        sql = prompt.extract_sql(completion.text)
+        checked = (
+            guard.check(sql, self.schema, target=self.dialect, today=self.options.today) if sql else _no_sql(completion)
+        )
+        outcome = None
+        if isinstance(checked, SafeQuery) and self.options.run and self.database is not None:
+            outcome = self.database.run(checked, self.limits)
+        return Step(kind, sql, checked, outcome, completion)
+
+
+def generate_sql(
+    schema: str,
+    question: str,
+    *,
+    model: str | None = None,
+    dialect: Dialect = "postgres",
+) -> str:
+    """SQL for a question about a schema given as DDL, checked by the guard; the shortest way to the model.
+
+    Raises:
+        SchemaError: the DDL holds no table.
+        AnswerRefused: the model's SQL did not pass the guard, even after repair.
+    """
+    from mnemosyne import settings as settings_room
+    from mnemosyne.engines import open_engine
+    from mnemosyne.errors import AnswerRefused
+
+    settings = settings_room.load()
+    engine = open_engine(model or settings.model, settings)
+    try:
+        answer = Assistant(engine, Schema.from_ddl(schema), dialect=dialect).ask(question)
+    finally:
+        engine.close()
+    if answer.problem:
+        raise AnswerRefused(answer.problem, hint="Ask with other words, or look at the schema.")
+    return answer.sql
+
+
+def _vote(steps: Sequence[Step]) -> tuple[Step, float]:
+    """The first step of the largest group of equal results, and that group's share.
+
+    Empty results stand behind full ones, and failing steps behind empty ones; the greedy draft wins ties.
+    """
+    groups: list[list[Step]] = []
+    for step in steps:
+        home = next((group for group in groups if _agree(group[0], step)), None)
+        if home is None:
+            groups.append([step])
+        else:
+            home.append(step)
+
+    def weight(group: list[Step]) -> tuple[int, int]:
+        outcome = group[0].outcome
+        if group[0].problem:
+            return 0, len(group)
+        return (2 if outcome is None or (isinstance(outcome, Result) and outcome.rows) else 1), len(group)
+
+    best = max(groups, key=weight)
+    return best[0], len(best) / len(steps)
+
+
+def _agree(one: Step, other: Step) -> bool:
+    if isinstance(one.outcome, Result) and isinstance(other.outcome, Result):
+        return same(one.outcome, other.outcome)
+    if isinstance(one.checked, SafeQuery) and isinstance(other.checked, SafeQuery):
+        return one.outcome is None and other.outcome is None and one.checked.sql == other.checked.sql
+    return one.sql == other.sql
+
+
+def _no_sql(completion: Completion) -> Refusal:
+    if completion.finish == "length":
+        return Refusal("no-sql", "The answer was cut before any SQL appeared.")
+    return Refusal("no-sql", "The model answered without SQL.", hint="Answer with one SELECT statement.")
+
+
+def _not_a_question(question: str) -> str:
+    """Why the text cannot be asked, in words for a person; empty when it can."""
+    if not question.strip():
+        return "The question is empty."
+    if len(question) > MAX_QUESTION_CHARACTERS:
+        return f"The question has {len(question):,} characters; {MAX_QUESTION_CHARACTERS:,} are the limit."
+    if any(ord(character) < 32 and character not in "\t\n\r" for character in question):
+        return "The question holds control characters, so it is not plain text."
+    return ""
+
+
+def _for_people(step: Step) -> str:
+    """Why a step is no answer, in words for a person."""
+    if isinstance(step.checked, Refusal):
+        return f"Not run: {step.problem}"
+    if isinstance(step.outcome, Failure):
+        return f"The database stopped the query ({step.outcome.kind}): {step.outcome.message}"
+    return ""
+
+
+def summary(answers: Iterable[Answer]) -> dict[str, int]:
+    """How many answers are whole, were repaired, were refused and failed."""
+    counts = {"answered": 0, "repaired": 0, "refused": 0, "failed": 0}
+    for answer in answers:
+        if answer.ok:
+            counts["answered"] += 1
+            counts["repaired"] += len(answer.steps) > 1 and answer.agreement is None
+        else:
+            counts["refused" if answer.refusal else "failed"] += 1
+    return counts

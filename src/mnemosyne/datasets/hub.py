@@ -1,0 +1,45 @@
+"""Rows of a data set on the model hub, streamed: nothing but what is read is downloaded."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from typing import Any
+
+from mnemosyne.datasets.public import CAP, HUB, Row
+from mnemosyne.errors import DatasetError, MissingExtra
+
+
+def rows(name: str, *, revision: str = "main", limit: int = CAP) -> Iterator[Row]:
+    """The first `limit` rows of a known set (`HUB`) or of `REPOSITORY:FILE` on the hub.
+
+    The hub is the one that `HF_ENDPOINT` names.
+
+    Raises:
+        DatasetError: the hub does not answer, or has no such file.
+        MissingExtra: the `train` extra is not installed.
+    """
+    repository, file = HUB.get(name) or _split(name)
+    try:
+        from datasets import load_dataset
+        from huggingface_hub import hf_hub_url
+    except ImportError:
+        raise MissingExtra("train", "Streaming from the model hub") from None
+    url = hf_hub_url(repository, file, repo_type="dataset", revision=revision)
+    kind = "parquet" if file.endswith(".parquet") else "json"
+    try:
+        stream: Any = load_dataset(kind, data_files=[url], split="train", streaming=True)
+        for number, row in enumerate(itertools.islice(stream, limit), 1):
+            yield f"{repository}/{file}, row {number}", row
+    except (OSError, ValueError) as error:
+        raise DatasetError(
+            f"{repository}/{file} could not be read from the hub: {error}.",
+            hint="Check the network and HF_ENDPOINT, or download the file and name its path.",
+        ) from error
+
+
+def _split(name: str) -> tuple[str, str]:
+    repository, _, file = name.partition(":")
+    if not file or "/" not in repository:
+        raise DatasetError(f"{name!r} is not a data set.", hint=f"Known: {', '.join(HUB)}; or OWNER/NAME:FILE.")
+    return repository, file

@@ -1,0 +1,153 @@
+"""Readers of the public sets: sql-create-context, gretel synthetic_text_to_sql, Spider, WikiSQL-shaped rows.
+
+Each yields examples one by one from local files (JSON, JSON Lines, gzip, Parquet) or from rows
+that `hub.rows` streams. A malformed row is counted and listed, never fatal.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from mnemosyne.datasets.example import Example
+from mnemosyne.datasets.jsonl import read_lines
+from mnemosyne.errors import DatasetError, SchemaError
+from mnemosyne.schema import Schema
+
+HUB = {
+    "sql-create-context": ("b-mc2/sql-create-context", "sql_create_context_v4.json"),
+    "gretel": ("gretelai/synthetic_text_to_sql", "synthetic_text_to_sql_train.snappy.parquet"),
+}
+"""Where the hub keeps each set: repository and file."""
+
+CAP = 20_000
+"""Rows taken from one source at most, as the reference did."""
+
+
+@dataclass(slots=True)
+class Malformed:
+    """Rows that are not what their source promises."""
+
+    count: int = 0
+    """How many."""
+    listed: list[str] = field(default_factory=list)
+    """The first hundred, each with its place and what is wrong."""
+
+    def add(self, place: str, why: str) -> None:
+        """Count one row."""
+        self.count += 1
+        if len(self.listed) < 100:
+            self.listed.append(f"{place}: {why}")
+
+
+Row = tuple[str, Mapping[str, Any]]
+"""A place to name in a message, and the row."""
+
+
+def create_context(
+    rows: Iterable[Row], malformed: Malformed, *, source: str = "sql-create-context"
+) -> Iterator[Example]:
+    """Rows of `question`, `context` (DDL), `answer`: sql-create-context and WikiSQL-shaped files."""
+    names = {"question": "question", "schema": "context", "sql": "answer"}
+    yield from _from_rows(rows, malformed, names, source=source)
+
+
+def gretel(rows: Iterable[Row], malformed: Malformed) -> Iterator[Example]:
+    """Rows of gretelai/synthetic_text_to_sql; the INSERTs of a context are left out, its tables kept."""
+    names = {"question": "sql_prompt", "schema": "sql_context", "sql": "sql"}
+    yield from _from_rows(rows, malformed, names, source="gretel", tag_fields=("sql_complexity", "domain"))
+
+
+def spider(folder: Path | str, malformed: Malformed, *, exclude: Iterable[str] = ()) -> Iterator[Example]:
+    """Spider's questions (`train.jsonl` or `train_spider.json`), schema `spider/<db_id>`, gold in SQLite.
+
+    `exclude` holds whole databases out; a single question is never held out alone.
+    """
+    folder = Path(folder)
+    found = next((folder / name for name in ("train.jsonl", "train_spider.json") if (folder / name).exists()), None)
+    if found is None:
+        raise DatasetError(f"{folder} holds neither train.jsonl nor train_spider.json.", hint="Is it Spider's folder?")
+    excluded = set(exclude)
+    for number, (place, row) in enumerate(local_rows(found)):
+        text = [row.get(name) for name in ("db_id", "question", "query")]
+        if not all(isinstance(value, str) and value.strip() for value in text):
+            malformed.add(place, "needs db_id, question and query")
+            continue
+        db_id, question, sql = map(str, text)
+        if db_id not in excluded:
+            sql = " ".join(sql.split()).removesuffix(";").strip()
+            yield Example(f"spider-{number:05d}", question.strip(), sql, f"spider/{db_id}", "sqlite", source="spider")
+
+
+def spider_schema(folder: Path | str, db_id: str) -> Schema:
+    """The schema of one Spider database, from the DDL inside its SQLite file. Raises DatasetError, SchemaError."""
+    file = Path(folder) / "database" / db_id / f"{db_id}.sqlite"
+    if not file.exists():
+        raise DatasetError(
+            f"No such Spider database: {file}.", hint="The folder needs database/<db_id>/<db_id>.sqlite."
+        )
+    connection = sqlite3.connect(f"{file.resolve().as_uri()}?mode=ro", uri=True)
+    try:
+        statements = connection.execute("SELECT sql FROM sqlite_master WHERE type = 'table' AND sql IS NOT NULL")
+        return Schema.from_ddl(";\n".join(row[0] for row in statements) + ";", dialect="sqlite")
+    except sqlite3.DatabaseError as error:
+        raise DatasetError(f"{file} is not a SQLite database: {error}.") from None
+    finally:
+        connection.close()
+
+
+def local_rows(path: Path | str) -> Iterator[Row]:
+    """Rows of a local JSON list, JSON Lines (also gzipped) or Parquet file, with their place. Raises DatasetError."""
+    path = Path(path)
+    if path.suffix == ".parquet":
+        import duckdb
+
+        if not path.exists():
+            raise DatasetError(f"No such file: {path}.")
+        cursor = duckdb.connect().execute("SELECT * FROM read_parquet(?)", [str(path)])
+        names = [column[0] for column in cursor.description or ()]
+        number = 0
+        while batch := cursor.fetchmany(1000):
+            for values in batch:
+                number += 1
+                yield f"{path.name}, row {number}", dict(zip(names, values, strict=True))
+    elif path.suffix == ".json":
+        try:
+            rows = json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise DatasetError(f"{path} cannot be read: {error}.") from None
+        for number, row in enumerate(rows, 1):
+            yield f"{path.name}, row {number}", row if isinstance(row, dict) else {}
+    else:
+        for number, row in read_lines(path):
+            yield f"{path.name}, line {number}", row
+
+
+def _from_rows(
+    rows: Iterable[Row],
+    malformed: Malformed,
+    names: Mapping[str, str],
+    *,
+    source: str,
+    tag_fields: tuple[str, ...] = (),
+) -> Iterator[Example]:
+    for number, (place, row) in enumerate(rows):
+        values = {ours: row.get(theirs) for ours, theirs in names.items()}
+        missing = [names[ours] for ours, value in values.items() if not isinstance(value, str) or not value.strip()]
+        if missing:
+            malformed.add(place, f"needs {', '.join(missing)}")
+            continue
+        try:
+            ddl = Schema.from_ddl(str(values["schema"])).to_ddl()
+        except SchemaError as error:
+            malformed.add(place, str(error))
+            continue
+        tags = tuple(f"{name}:{row[name]}" for name in tag_fields if row.get(name))
+        sql = str(values["sql"]).strip().removesuffix(";").strip()
+        yield Example(
+            f"{source}-{number:06d}", str(values["question"]).strip(), sql, ddl, "sqlite", tags=tags, source=source
+        )
