@@ -1,4 +1,7 @@
-"""SQLite, DuckDB and PostgreSQL, opened read-only: introspect, and run a `SafeQuery` under limits."""
+"""SQLite, DuckDB and PostgreSQL, opened read-only: introspect, and run a `SafeQuery` under limits.
+
+`open_database` opens one; every engine's walls are in its own file. Nothing heavy is imported here.
+"""
 
 from __future__ import annotations
 
@@ -43,3 +46,26 @@ class Database(Protocol):
     def close(self) -> None:
         """Close every connection. Safe to call twice."""
         ...
+
+
+def open_database(url: str) -> Database:
+    """The database at `url`, read-only: `sqlite:///file`, `duckdb:///file`, `postgresql://…`, or a file's path.
+
+    Raises DatabaseNotFound, DatabaseUnreachable, DatabaseUnreadable, MissingExtra.
+    """
+    from mnemosyne.databases.places import parse
+
+    place = parse(url)
+    match place.kind:
+        case "sqlite":
+            from mnemosyne.databases.sqlite import SQLiteDatabase
+
+            return SQLiteDatabase(place)
+        case "duckdb":
+            from mnemosyne.databases.duckdb import DuckDBDatabase
+
+            return DuckDBDatabase(place)
+        case "postgres":
+            from mnemosyne.databases.postgres import PostgresDatabase
+
+            return PostgresDatabase(place)

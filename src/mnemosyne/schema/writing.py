@@ -32,7 +32,8 @@ _GROUPS = {
 }
 _TYPES = {name: group for group, names in _GROUPS.items() for name in names.split()}
 
-_RESERVED_WORDS = """all analyse analyze and any array as asc asymmetric authorization binary both case cast check collate collation
+_RESERVED_WORDS = """
+    all analyse analyze and any array as asc asymmetric authorization binary both case cast check collate collation
     column concurrently constraint create cross current_catalog current_date current_role current_schema current_time
     current_timestamp current_user default deferrable desc distinct do else end except false fetch for foreign freeze
     from full grant group having ilike in initially inner intersect into is isnull join lateral leading left like limit

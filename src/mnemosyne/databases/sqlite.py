@@ -1,0 +1,188 @@
+"""SQLite, read-only. The walls: `mode=ro`, `query_only`, an authorizer, limits, a heap limit and a deadline.
+
+Python 3.11 cannot switch SQLite's defensive mode on (`sqlite3_db_config`); what it would forbid (writing
+to shadow tables, `writable_schema`) is already impossible on a read-only connection. `trusted_schema` is off.
+Not covered: one call of one function runs to its end before the deadline is looked at; the limits on length
+keep such calls short.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import sqlite3
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from urllib.parse import quote
+
+from mnemosyne.databases import Limits
+from mnemosyne.databases.cells import capped, require
+from mnemosyne.databases.places import Place
+from mnemosyne.errors import DatabaseUnreadable
+from mnemosyne.guard.query import Dialect, SafeQuery
+from mnemosyne.results import Failure, Result
+from mnemosyne.schema import Schema
+
+_HEAP_BYTES = 1 << 30
+"""SQLite's heap limit holds for the whole process and can only be lowered, so it is one constant."""
+_LIMITS = {
+    sqlite3.SQLITE_LIMIT_LENGTH: 20_000_000,
+    sqlite3.SQLITE_LIMIT_SQL_LENGTH: 1_000_000,
+    sqlite3.SQLITE_LIMIT_EXPR_DEPTH: 500,
+    sqlite3.SQLITE_LIMIT_COMPOUND_SELECT: 100,
+    sqlite3.SQLITE_LIMIT_FUNCTION_ARG: 100,
+    sqlite3.SQLITE_LIMIT_ATTACHED: 0,
+    sqlite3.SQLITE_LIMIT_LIKE_PATTERN_LENGTH: 500,
+    sqlite3.SQLITE_LIMIT_TRIGGER_DEPTH: 1,
+    sqlite3.SQLITE_LIMIT_WORKER_THREADS: 0,
+}
+_STEPS = 2_000
+"""Steps of the virtual machine between two looks at the clock: well under a millisecond."""
+_PAUSE_SECONDS = 0.02
+_LOCK_WAIT_SECONDS = 5.0
+_HARMLESS_BUILTINS = frozenset(
+    name
+    for line in (
+        "abs avg ceil ceiling changes char coalesce count cume_dist current_date current_time current_timestamp date",
+        "datetime dense_rank exp first_value floor format glob group_concat hex ifnull iif instr json json_array",
+        "json_array_length json_extract json_group_array json_group_object json_object json_quote json_type json_valid",
+        "julianday lag last_value lead length like likelihood likely ln log log10 log2 lower ltrim max min mod",
+        "nth_value ntile nullif percent_rank pi pow power printf quote radians degrees rank replace round row_number rtrim",
+        "sign sqrt strftime substr substring subtype sum time timediff total trim trunc typeof unhex unicode unixepoch",
+        "unlikely upper acos asin atan atan2 cos sin tan -> ->> concat concat_ws string_agg octet_length match",
+    )
+    for name in line.split()
+)
+
+
+class SQLiteDatabase:
+    """One SQLite file."""
+
+    dialect: Dialect = "sqlite"
+
+    def __init__(self, place: Place) -> None:
+        assert place.path is not None
+        self.url = place.url
+        self._path = place.path
+        self._lock = threading.Lock()
+        self._connection = _connect(self._path)
+        _check(self._connection, self._path)
+        self._connection.set_authorizer(_authorizer(_functions(self._connection)))
+
+    def schema(self) -> Schema:
+        """Tables, views, columns, keys, CHECK lists and comments. Raises DatabaseUnreadable."""
+        from mnemosyne.databases.sqlite_schema import introspect
+
+        connection = _connect(self._path)
+        try:
+            return introspect(connection)
+        except sqlite3.Error as error:
+            raise DatabaseUnreadable(f"The schema of {self.url} cannot be read: {error}.") from None
+        finally:
+            connection.close()
+
+    def run(self, query: SafeQuery, limits: Limits = Limits()) -> Result | Failure:
+        """The rows of a checked query, or how it failed."""
+        sql = require(query, self.dialect).sql
+        with self._lock:
+            return self._run(sql, limits)
+
+    def _run(self, sql: str, limits: Limits) -> Result | Failure:
+        start = time.perf_counter()
+        deadline = start + limits.timeout_seconds
+        self._connection.set_progress_handler(lambda: time.perf_counter() > deadline, _STEPS)
+        cursor = self._connection.cursor()
+        try:
+            self._execute(cursor, sql, min(deadline, start + _LOCK_WAIT_SECONDS))
+            if cursor.description is None:
+                return Failure("error", "The statement returns no rows.", time.perf_counter() - start)
+            columns = tuple(str(column[0]) for column in cursor.description)
+            rows, truncated = capped(cursor, limits.max_rows, limits.max_bytes)
+            return Result(columns, rows, truncated, time.perf_counter() - start)
+        except (sqlite3.Error, sqlite3.Warning, UnicodeEncodeError, ValueError, MemoryError) as error:
+            seconds = time.perf_counter() - start
+            return _failure(error, seconds, timed_out=time.perf_counter() > deadline, limits=limits)
+        finally:
+            cursor.close()
+            self._connection.set_progress_handler(None, 0)
+
+    @staticmethod
+    def _execute(cursor: sqlite3.Cursor, sql: str, give_up: float) -> None:
+        """Start the query; while a writer holds the file, try again."""
+        while True:
+            try:
+                cursor.execute(sql)
+                return
+            except sqlite3.OperationalError as error:
+                if "locked" not in str(error) or time.perf_counter() > give_up:
+                    raise
+                time.sleep(_PAUSE_SECONDS)
+
+    def close(self) -> None:
+        """Close the connection. Safe to call twice."""
+        self._connection.close()
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    """A read-only connection with every limit set. Raises DatabaseUnreadable."""
+    uri = "file:" + quote(str(path.resolve())) + "?mode=ro"
+    try:
+        connection = sqlite3.connect(uri, uri=True, timeout=0, isolation_level=None, check_same_thread=False)
+    except sqlite3.Error as error:
+        raise DatabaseUnreadable(f"{path} cannot be opened: {error}.") from None
+    connection.text_factory = lambda raw: raw.decode("utf-8", "replace")
+    for category, limit in _LIMITS.items():
+        connection.setlimit(category, limit)
+    for pragma in ("query_only=ON", "trusted_schema=OFF", "cell_size_check=ON", "mmap_size=0"):
+        connection.execute(f"PRAGMA {pragma}")
+    connection.execute(f"PRAGMA hard_heap_limit={_HEAP_BYTES}")
+    return connection
+
+
+def _check(connection: sqlite3.Connection, path: Path) -> None:
+    """Read the catalogue once. Raises DatabaseUnreadable."""
+    try:
+        connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    except sqlite3.DatabaseError as error:
+        connection.close()
+        raise DatabaseUnreadable(
+            f"{path} cannot be read as a SQLite database: {error}.",
+            hint="The file is damaged, encrypted or in use. Restore it from a backup, or try again.",
+        ) from None
+
+
+def _functions(connection: sqlite3.Connection) -> frozenset[str]:
+    """Register the functions that the dialect needs; the names of all that a query may call."""
+    if importlib.util.find_spec("mnemosyne.databases.sqlite_functions") is not None:
+        module = importlib.import_module("mnemosyne.databases.sqlite_functions")
+        module.register(connection)
+    rows = connection.execute("SELECT name FROM pragma_function_list WHERE NOT builtin").fetchall()
+    return _HARMLESS_BUILTINS | {str(row[0]).lower() for row in rows}
+
+
+def _authorizer(functions: frozenset[str]) -> object:
+    """Allows SELECT, reading tables that are not SQLite's own, and known functions; nothing else."""
+
+    def decide(action: int, first: str | None, second: str | None, _database: str | None, _inner: str | None) -> int:
+        if action in (sqlite3.SQLITE_SELECT, sqlite3.SQLITE_RECURSIVE):
+            return sqlite3.SQLITE_OK
+        if action == sqlite3.SQLITE_READ:
+            internal = (first or "").lower().startswith(("sqlite_", "pragma_", "dbstat"))
+            return sqlite3.SQLITE_DENY if internal else sqlite3.SQLITE_OK
+        if action == sqlite3.SQLITE_FUNCTION and (second or "").lower() in functions:
+            return sqlite3.SQLITE_OK
+        return sqlite3.SQLITE_DENY
+
+    return decide
+
+
+def _failure(error: Exception, seconds: float, *, timed_out: bool, limits: Limits) -> Failure:
+    message = str(error)
+    if isinstance(error, sqlite3.OperationalError) and "interrupted" in message:
+        if timed_out:
+            return Failure("timeout", f"The query was stopped after {limits.timeout_seconds:g} seconds.", seconds)
+        return Failure("cancelled", "The query was interrupted.", seconds)
+    if isinstance(error, MemoryError) or "out of memory" in message or "too big" in message:
+        return Failure("memory", message or "out of memory", seconds)
+    return Failure("error", message, seconds)
