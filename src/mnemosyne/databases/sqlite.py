@@ -48,9 +48,10 @@ _HARMLESS_BUILTINS = frozenset(
         "datetime dense_rank exp first_value floor format glob group_concat hex ifnull iif instr json json_array",
         "json_array_length json_extract json_group_array json_group_object json_object json_quote json_type json_valid",
         "julianday lag last_value lead length like likelihood likely ln log log10 log2 lower ltrim max min mod",
-        "nth_value ntile nullif percent_rank pi pow power printf quote radians degrees rank replace round row_number rtrim",
-        "sign sqrt strftime substr substring subtype sum time timediff total trim trunc typeof unhex unicode unixepoch",
-        "unlikely upper acos asin atan atan2 cos sin tan -> ->> concat concat_ws string_agg octet_length match",
+        "nth_value ntile nullif percent_rank pi pow power printf quote radians degrees rank replace round",
+        "row_number rtrim sign sqrt strftime substr substring subtype sum time timediff total trim trunc typeof",
+        "unhex unicode unixepoch unlikely upper acos asin atan atan2 cos sin tan -> ->> concat concat_ws",
+        "string_agg octet_length match",
     )
     for name in line.split()
 )
@@ -161,7 +162,7 @@ def _functions(connection: sqlite3.Connection) -> frozenset[str]:
     return _HARMLESS_BUILTINS | {str(row[0]).lower() for row in rows}
 
 
-def _authorizer(functions: frozenset[str]) -> object:
+def _authorizer(functions: frozenset[str]) -> Callable[[int, str | None, str | None, str | None, str | None], int]:
     """Allows SELECT, reading tables that are not SQLite's own, and known functions; nothing else."""
 
     def decide(action: int, first: str | None, second: str | None, _database: str | None, _inner: str | None) -> int:
