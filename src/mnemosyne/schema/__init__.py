@@ -91,7 +91,10 @@ class Schema:
         return read(text, dialect)
 
     def to_ddl(self) -> str:
-        """The canonical DDL of the prompt; `from_ddl` of it prints the same text again."""
+        """The canonical DDL of the prompt; `from_ddl` of it prints the same text again.
+
+        Tables come in an order of their own: what a table refers to before it, else by name; views last.
+        """
         from mnemosyne.schema.writing import write
 
         return write(self)
