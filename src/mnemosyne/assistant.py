@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
     from mnemosyne.settings import Settings
 
+DECLINED = "Not run: the review did not approve the query."
+
 MAX_QUESTION_CHARACTERS = 4_000
 """A longer question is not a question."""
 
@@ -120,6 +122,8 @@ class Assistant:
     """How hard to work."""
     limits: Limits = field(default_factory=Limits)
     """What one query may use."""
+    review: Callable[[SafeQuery], bool] | None = None
+    """Asked before each query runs; False means that the person does not want it run."""
 
     @classmethod
     def open(
@@ -152,15 +156,11 @@ class Assistant:
         return cls(engine, schema, database, database.dialect, options or Options(), limits)
 
     def ask(self, question: str, *, on_step: Callable[[Step], None] | None = None) -> Answer:
-        """The answer to one question. `on_step` hears of every attempt as it happens.
-
-        Raises:
-            PromptTooLong: schema and question do not fit the model.
-        """
+        """The answer to one question. `on_step` hears of every attempt as it happens. Raises EngineError."""
         started = time.perf_counter()
-        if problem := _not_a_question(question):
-            return Answer(question, "", "", None, problem, ())
         asked = prompt.build(self.schema.to_ddl(), question)
+        if problem := _not_a_question(question) or self._too_long(asked):
+            return Answer(question, "", "", None, problem, ())
         samplings = self._samplings()
         drafts = [completion for sampling in samplings for completion in self.engine.complete(asked, sampling)]
         return self._conclude(question, drafts, started, on_step)
@@ -169,13 +169,15 @@ class Assistant:
         """(index, answer) for every question, in the order they finish; drafts are batched where the engine can."""
         ddl = self.schema.to_ddl()
         fit: list[int] = []
+        prompts: list[prompt.Prompt] = []
         for index, question in enumerate(questions):
-            if problem := _not_a_question(question):
+            asked = prompt.build(ddl, question)
+            if problem := _not_a_question(question) or self._too_long(asked):
                 yield index, Answer(question, "", "", None, problem, ())
             else:
                 fit.append(index)
+                prompts.append(asked)
         first, *more = self._samplings()
-        prompts = [prompt.build(ddl, questions[index]) for index in fit]
         for position, completions in self.engine.complete_many(prompts, first):
             started = time.perf_counter() - completions[0].seconds
             extra = [c for sampling in more for c in self.engine.complete(prompts[position], sampling)]
@@ -195,6 +197,17 @@ class Assistant:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def _too_long(self, asked: prompt.Prompt) -> str:
+        """Why a prompt does not fit the model, in words for a person; empty when it fits."""
+        tokens = self.engine.count_tokens(asked.text)
+        room = self.engine.context - self.options.max_tokens
+        if tokens <= room:
+            return ""
+        return (
+            f"Schema and question take {tokens:,} tokens, and the model reads {room:,} beside its answer. "
+            "Ask about fewer tables, or use a larger context (MNEMOSYNE_CONTEXT)."
+        )
 
     def _samplings(self) -> list[Sampling]:
         """The greedy draft, then the others of a vote in one call."""
@@ -241,7 +254,7 @@ class Assistant:
         tried = {failed.sql}
         ddl = self.schema.to_ddl()
         for _ in range(self.options.repairs):
-            if not failed.problem:
+            if not failed.problem or (isinstance(failed.outcome, Failure) and failed.outcome.kind == "cancelled"):
                 return
             attempt = prompt.Attempt(failed.sql, failed.problem)
             sampling = Sampling(max_tokens=self.options.max_tokens, seed=self.options.seed)
@@ -258,9 +271,12 @@ class Assistant:
         checked = (
             guard.check(sql, self.schema, target=self.dialect, today=self.options.today) if sql else _no_sql(completion)
         )
-        outcome = None
+        outcome: Result | Failure | None = None
         if isinstance(checked, SafeQuery) and self.options.run and self.database is not None:
-            outcome = self.database.run(checked, self.limits)
+            if self.review is None or self.review(checked):
+                outcome = self.database.run(checked, self.limits)
+            else:
+                outcome = Failure("cancelled", DECLINED)
         return Step(kind, sql, checked, outcome, completion)
 
 
@@ -345,6 +361,8 @@ def _for_people(step: Step) -> str:
     if isinstance(step.checked, Refusal):
         return f"Not run: {step.problem}"
     if isinstance(step.outcome, Failure):
+        if step.outcome.kind == "cancelled":
+            return step.outcome.message
         return f"The database stopped the query ({step.outcome.kind}): {step.outcome.message}"
     return ""
 

@@ -1,0 +1,225 @@
+"""`mnemosyne predict`: SQL for a file of questions, one line out for each line in, in order."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, cast
+
+import click
+
+from mnemosyne.cli import console
+from mnemosyne.errors import MnemosyneError, SettingsError
+
+if TYPE_CHECKING:
+    from mnemosyne.assistant import Assistant, Options
+    from mnemosyne.engines import Engine
+    from mnemosyne.guard.query import Dialect
+
+BATCH = 64
+"""Questions handed to the model at once; what is finished is on disk after each batch."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of the input."""
+
+    id: Any
+    """As given; a line without one is named by its number."""
+    question: str
+    """Empty when the line has none."""
+    db: str
+    """URL of the database, empty when there is only a schema."""
+    schema: str
+    """A file of DDL or the DDL itself."""
+    broken: str = ""
+    """Why the line cannot be read, empty when it can."""
+
+
+@click.command("predict")
+@click.argument("questions", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("-o", "--output", required=True, type=click.Path(dir_okay=False, path_type=Path), help="PREDS.jsonl")
+@click.option("--db", "url", metavar="URL", help="Database of the lines that name none.")
+@click.option("--schema", metavar="FILE", help="DDL of the lines that name none: SQL is written, nothing runs.")
+@click.option("--model", metavar="NAME", help="Catalogue name, GGUF file, or BASE+ADAPTER.gguf.")
+@click.option(
+    "--votes", type=click.IntRange(1, 32), default=1, show_default=True, help="Candidates to draw and compare."
+)
+@click.option("--no-repair", is_flag=True, help="Do not give a failing query back to the model.")
+@click.option("--no-grounding", is_flag=True, help="Do not look up stored values or choose tables.")
+@click.option(
+    "--dialect",
+    type=click.Choice(("postgres", "sqlite", "duckdb")),
+    help="Dialect of the SQL [default: the database's own; postgres for a schema]",
+)
+def command(
+    questions: Path,
+    output: Path,
+    url: str | None,
+    schema: str | None,
+    model: str | None,
+    votes: int,
+    no_repair: bool,
+    no_grounding: bool,
+    dialect: str | None,
+) -> int:
+    """Write SQL for every line of QUESTIONS, a JSONL file of {"id", "question"[, "db" | "schema"]}.
+
+    Each line gives one line {"id", "sql", "ok", "problem", …} in the same order; a line that cannot
+    be answered has an empty "sql" and says why. A run that was interrupted goes on where it stopped.
+    """
+    from mnemosyne import settings
+    from mnemosyne.assistant import Options
+    from mnemosyne.engines import open_engine
+
+    lines = list(_lines(questions, url or "", schema or ""))
+    chosen = settings.load()
+    name = model or chosen.model
+    options = Options(votes=votes, repairs=0 if no_repair else Options().repairs)
+    partial = output.with_name(f"{output.name}.partial")
+    done = _finished(partial, lines, name)
+    err = console.stderr()
+    if done:
+        err.print(f"{len(done)} of {len(lines)} lines are there from an earlier run.", style="dim")
+    with err.status("Loading the model …"):
+        engine = open_engine(name, chosen)
+    room = _Room(engine, options, cast("Dialect | None", dialect))
+    output.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with partial.open("w", encoding="utf-8") as file:
+            file.writelines(json.dumps(record, ensure_ascii=False) + "\n" for record in done)
+            _predict(room, lines[len(done) :], name, file)
+    finally:
+        room.close()
+    partial.replace(output)
+    return 0
+
+
+@dataclass(slots=True)
+class _Room:
+    """The assistants of a run, one per database or schema, all with the same model."""
+
+    engine: Engine
+    options: Options
+    dialect: Dialect | None
+    open: dict[tuple[str, str], Assistant | MnemosyneError] = field(default_factory=dict)
+
+    def assistant(self, line: Line) -> Assistant | MnemosyneError:
+        """The assistant of a line's database or schema, or why there is none."""
+        key = (line.db, line.schema)
+        if key not in self.open:
+            try:
+                self.open[key] = self._open(line)
+            except MnemosyneError as error:
+                self.open[key] = error
+        return self.open[key]
+
+    def _open(self, line: Line) -> Assistant:
+        from mnemosyne.assistant import Assistant
+        from mnemosyne.databases import open_database
+        from mnemosyne.schema import Schema
+
+        if line.db:
+            database = open_database(line.db)
+            dialect = self.dialect or database.dialect
+            runs = database if dialect == database.dialect else None
+            return Assistant(self.engine, database.schema(), runs, dialect, self.options)
+        if not line.schema:
+            raise SettingsError("The line names neither a database nor a schema.", hint="Give --db or --schema.")
+        ddl = line.schema if "(" in line.schema else _read_ddl(Path(line.schema))
+        return Assistant(self.engine, Schema.from_ddl(ddl), None, self.dialect or "postgres", self.options)
+
+    def close(self) -> None:
+        """Close every database and the model."""
+        for assistant in self.open.values():
+            if not isinstance(assistant, MnemosyneError):
+                assistant.close()
+        self.engine.close()
+
+
+def _predict(room: _Room, lines: list[Line], model: str, file: IO[str]) -> None:
+    """Answer the lines batch by batch; neighbours that share a schema share its prefix."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("Writing SQL"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console.stderr(), transient=True) as progress:
+        task = progress.add_task("", total=len(lines))
+        for start in range(0, len(lines), BATCH):
+            batch = lines[start : start + BATCH]
+            records: dict[int, dict[str, Any]] = {}
+            for position, record in _answer(room, batch, model):
+                records[position] = record
+                progress.advance(task)
+            file.writelines(json.dumps(records[i], ensure_ascii=False) + "\n" for i in range(len(batch)))
+            file.flush()
+
+
+def _answer(room: _Room, batch: list[Line], model: str) -> Iterator[tuple[int, dict[str, Any]]]:
+    groups: dict[tuple[str, str], list[int]] = {}
+    for position, line in enumerate(batch):
+        if line.broken:
+            yield position, _unanswered(line, line.broken, model)
+        else:
+            groups.setdefault((line.db, line.schema), []).append(position)
+    for positions in groups.values():
+        assistant = room.assistant(batch[positions[0]])
+        if isinstance(assistant, MnemosyneError):
+            problem = f"{assistant} {assistant.hint}".strip()
+            yield from ((position, _unanswered(batch[position], problem, model)) for position in positions)
+            continue
+        for number, answer in assistant.ask_many([batch[position].question for position in positions]):
+            position = positions[number]
+            yield position, console.answer_record(answer, batch[position].id, model, assistant.dialect)
+
+
+def _unanswered(line: Line, problem: str, model: str) -> dict[str, Any]:
+    return {"id": line.id, "sql": "", "ok": False, "problem": problem, "model": model}
+
+
+def _lines(path: Path, url: str, schema: str) -> Iterator[Line]:
+    """The input lines; a line's own database or schema wins. A broken line still gets its place."""
+    with path.open(encoding="utf-8", errors="replace") as file:
+        for number, text in enumerate(file, 1):
+            if not text.strip():
+                continue
+            try:
+                value = json.loads(text)
+            except (json.JSONDecodeError, RecursionError):
+                value = None
+            if not isinstance(value, dict):
+                yield Line(number, "", url, schema, f"Line {number} is not a JSON object.")
+                continue
+            own_db, own_schema = str(value.get("db") or ""), str(value.get("schema") or "")
+            own = bool(own_db or own_schema)
+            yield Line(
+                value.get("id", number),
+                str(value.get("question") or ""),
+                own_db if own else url,
+                own_schema if own else ("" if url else schema),
+            )
+
+
+def _finished(partial: Path, lines: list[Line], model: str) -> list[dict[str, Any]]:
+    """The whole lines of an interrupted run that answer the first of these lines with the same model."""
+    done: list[dict[str, Any]] = []
+    if partial.exists():
+        for text, line in zip(partial.read_text(encoding="utf-8").splitlines(), lines, strict=False):
+            try:
+                record = json.loads(text)
+            except json.JSONDecodeError:
+                break
+            if not isinstance(record, dict) or record.get("id") != line.id or record.get("model") != model:
+                break
+            done.append(record)
+    return done
+
+
+def _read_ddl(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(
+            f"The schema {path} cannot be read: {error}.", hint="It is a file of CREATE TABLE."
+        ) from None

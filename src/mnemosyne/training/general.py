@@ -1,0 +1,149 @@
+"""General SQL for replay: Spider's training databases, sql-create-context and WikiSQL, checked and in PostgreSQL.
+
+A model that sees only one laboratory forgets the rest. These rows are kept only when their
+PostgreSQL form returns the gold's rows (Spider) or runs on the schema (sets without data), and
+when they share nothing with any evaluation question.
+
+    python -m mnemosyne.training.general --spider FOLDER --context FILE … -o DIR
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from importlib.resources import files
+from pathlib import Path
+
+import click
+
+from mnemosyne import guard
+from mnemosyne.databases import Database, Limits, open_database
+from mnemosyne.datasets import Example, fingerprint, read_examples, write_examples
+from mnemosyne.datasets.overlap import OverlapIndex
+from mnemosyne.datasets.postgres import NotPostgres, to_postgres
+from mnemosyne.datasets.public import Malformed, create_context, local_rows, spider
+from mnemosyne.datasets.quality import Report, Rules, keep
+from mnemosyne.guard.query import SafeQuery
+from mnemosyne.results import Result, same
+from mnemosyne.schema import Schema
+
+LIMITS = Limits(timeout_seconds=5)
+"""A gold that runs longer is not worth its place."""
+
+
+class SpiderDatabases:
+    """The databases of Spider, opened once each; `execute` judges the PostgreSQL form of a gold."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._open: dict[str, tuple[Database, Schema]] = {}
+
+    def get(self, schema: str) -> tuple[Database, Schema]:
+        """The database and schema behind `spider/<db_id>`. Raises DatabaseError."""
+        if schema not in self._open:
+            db_id = schema.removeprefix("spider/")
+            database = open_database(f"sqlite:///{(self._folder / 'database' / db_id / f'{db_id}.sqlite').resolve()}")
+            self._open[schema] = database, database.schema()
+        return self._open[schema]
+
+    def rewrite(self, examples: Iterable[Example], report: Report) -> Iterator[Example]:
+        """Spider's golds as PostgreSQL; those that return other rows than the gold are left out."""
+        for example in examples:
+            database, schema = self.get(example.schema)
+            try:
+                sql = to_postgres(example.sql, schema)
+            except NotPostgres:
+                report.drop(example, "no PostgreSQL form")
+                continue
+            if reason := _differs(database, schema, example.sql, sql):
+                report.drop(example, reason)
+                continue
+            yield replace(example, sql=sql, dialect="postgres")
+
+    def close(self) -> None:
+        """Close every database."""
+        for database, _ in self._open.values():
+            database.close()
+
+
+def _differs(database: Database, schema: Schema, gold: str, sql: str) -> str:
+    """Why `sql` (PostgreSQL) cannot stand for `gold` (SQLite), empty when both return the same rows, and some."""
+    outcomes = []
+    for text, written in ((gold, "sqlite"), (sql, "postgres")):
+        checked = guard.check(text, schema, target="sqlite", written=written)
+        if not isinstance(checked, SafeQuery):
+            return f"guard: {checked.code}"
+        outcomes.append(database.run(checked, LIMITS))
+    first, second = outcomes
+    if not isinstance(first, Result) or not isinstance(second, Result):
+        return "does not run"
+    if not first.rows:
+        return "empty result"
+    return "" if same(first, second) else "other rows as PostgreSQL"
+
+
+def runs_on_its_schema(example: Example) -> str:
+    """Why the gold of a set without data is not fit: the guard's refusal, or no PostgreSQL form; else empty."""
+    schema = Schema.from_ddl(example.schema)
+    checked = guard.check(example.sql, schema, target="postgres", written="postgres")
+    return "" if isinstance(checked, SafeQuery) else f"guard: {checked.code}"
+
+
+def in_postgres(examples: Iterable[Example], report: Report) -> Iterator[Example]:
+    """Golds of sets without data as PostgreSQL."""
+    for example in examples:
+        try:
+            sql = to_postgres(example.sql, Schema.from_ddl(example.schema))
+        except NotPostgres:
+            report.drop(example, "no PostgreSQL form")
+            continue
+        yield replace(example, sql=sql, dialect="postgres")
+
+
+def evaluation_examples() -> list[Example]:
+    """Every question of the sets that are only ever measured or chosen on."""
+    folder = files("mnemosyne.data") / "sets"
+    names = ("lab-bench.jsonl", "lab-dev.jsonl", "lab-unanswerable.jsonl")
+    return [example for name in names for example in read_examples(str(folder / name))]
+
+
+@click.command()
+@click.option("--spider", "spider_folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.option("--context", "context_files", multiple=True, type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("-o", "--output", required=True, type=click.Path(file_okay=False, path_type=Path))
+@click.option("--seed", default=0, show_default=True)
+def main(spider_folder: Path | None, context_files: tuple[Path, ...], output: Path, seed: int) -> None:
+    """Build the general rows: OUTPUT/spider.jsonl.gz with its schemas, and one file for each --context."""
+    import json
+
+    rules = Rules(seed=seed)
+    protected = OverlapIndex(evaluation_examples(), skeletons=False)
+    if spider_folder is not None:
+        held_out = json.loads((files("mnemosyne.data") / "sets" / "spider-heldout.json").read_text())
+        names = held_out["databases"] if isinstance(held_out, dict) else held_out
+        databases, malformed, report = SpiderDatabases(spider_folder), Malformed(), Report()
+        rewritten = databases.rewrite(spider(spider_folder, malformed, exclude=names), report)
+        kept, kept_report = keep(rewritten, rules, protected=protected)
+        for schema in sorted({example.schema for example in kept}):
+            file = output / "schemas" / f"{schema}.sql"
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(databases.get(schema)[1].to_ddl() + "\n")
+        databases.close()
+        _save(output / "spider.jsonl.gz", kept, [report, kept_report], malformed)
+    for path in context_files:
+        malformed, report = Malformed(), Report()
+        rewritten = in_postgres(create_context(local_rows(path), malformed, source=path.parent.name), report)
+        kept, kept_report = keep(rewritten, rules, execute=runs_on_its_schema, protected=protected)
+        _save(output / f"{path.parent.name}.jsonl.gz", kept, [report, kept_report], malformed)
+
+
+def _save(path: Path, kept: list[Example], reports: list[Report], malformed: Malformed) -> None:
+    write_examples(path, kept)
+    click.echo(f"{path.name}: {len(kept)} rows, fingerprint {fingerprint(kept)}, malformed {malformed.count}")
+    for report in reports:
+        for reason, count in report.dropped.most_common():
+            click.echo(f"  left out {count:6,}  {reason}")
+
+
+if __name__ == "__main__":
+    main()
