@@ -2,6 +2,25 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 from mnemosyne.guard.query import Refusal, SafeQuery
 
-__all__ = ["Refusal", "SafeQuery"]
+if TYPE_CHECKING:
+    from mnemosyne.guard.check import check
+    from mnemosyne.guard.policy import Policy, TableRule
+
+__all__ = ["Policy", "Refusal", "SafeQuery", "TableRule", "check"]
+
+_HOMES = {"check": "check", "Policy": "policy", "TableRule": "policy"}
+
+
+def __getattr__(name: str) -> Any:
+    """Load the parser only when something is checked, so that `mnemosyne --help` stays instant."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'mnemosyne.guard' has no attribute {name!r}")
+    import importlib
+
+    value = getattr(importlib.import_module(f"mnemosyne.guard.{_HOMES[name]}"), name)
+    globals()[name] = value
+    return value

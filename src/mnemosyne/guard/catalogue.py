@@ -1,0 +1,116 @@
+"""What a query may name: the tables of a schema as seen through a policy, and the nearest names to a wrong one."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from mnemosyne.guard.policy import Policy
+from mnemosyne.schema import Schema, Table
+
+_SYSTEM_NAMESPACES = frozenset({"pg_catalog", "information_schema", "pg_toast", "pg_temp", "temp", "system"})
+_SYSTEM_TABLE = re.compile(
+    r"pg_.*|sqlite_.*|duckdb_.*|pragma_.*|dbstat|sqlite3_.*|fts\d.*|bytecode|tables_used|"
+    r"json_each|json_tree|information_schema.*"
+)
+_USUAL_NAMESPACES = frozenset({"public", "main", "dbo"})
+
+
+@dataclass(frozen=True, slots=True)
+class KnownTable:
+    """A table as a query may see it."""
+
+    table: Table
+    """The table of the schema."""
+    columns: dict[str, str]
+    """Permitted columns: lower-case name to the name as stored, in the order of the table."""
+    denied: frozenset[str]
+    """Lower-case names of columns that exist but are not permitted."""
+
+
+@dataclass(slots=True)
+class Catalogue:
+    """The permitted part of a schema, indexed by lower-case names."""
+
+    tables: dict[str, list[KnownTable]] = field(default_factory=dict)
+    """Lower-case table name to its tables; more than one when namespaces share a name."""
+    denied: set[str] = field(default_factory=set)
+    """Lower-case names of tables that exist but are not permitted."""
+
+    def find(self, name: str, namespace: str = "") -> KnownTable | None:
+        """The table of this name, in this namespace when one is written."""
+        candidates = self.tables.get(name.lower(), [])
+        if namespace and namespace.lower() not in _USUAL_NAMESPACES:
+            candidates = [known for known in candidates if known.table.namespace.lower() == namespace.lower()]
+        if len(candidates) > 1:
+            candidates = [known for known in candidates if not known.table.namespace] or candidates[:1]
+        return candidates[0] if candidates else None
+
+    def nearest_tables(self, name: str) -> list[str]:
+        """Up to three permitted tables with a name like this one, best first."""
+        names = {known.table.name: known.table.name for group in self.tables.values() for known in group}
+        return _nearest(name, names)
+
+    def nearest_columns(self, name: str, preferred: Iterable[str] = ()) -> list[str]:
+        """Up to three permitted columns, written `table.column`, from any table; those of `preferred` tables first."""
+        first = frozenset(table.lower() for table in preferred)
+        names = {
+            f"{known.table.name}.{column}": column
+            for group in self.tables.values()
+            for known in group
+            for column in known.columns.values()
+        }
+        return _nearest(name, names, first)
+
+
+def catalogue_of(schema: Schema, policy: Policy | None) -> Catalogue:
+    """The catalogue of a schema under a policy; the last few are kept, because every question asks for the same."""
+    key = (id(schema), id(policy))
+    kept = _kept.get(key)
+    if kept is not None and kept[0] is schema and kept[1] is policy:
+        return kept[2]
+    catalogue = _build(schema, policy)
+    if len(_kept) >= 64:
+        _kept.clear()
+    _kept[key] = (schema, policy, catalogue)
+    return catalogue
+
+
+_kept: dict[tuple[int, int], tuple[Schema, Policy | None, Catalogue]] = {}
+
+
+def _build(schema: Schema, policy: Policy | None) -> Catalogue:
+    catalogue = Catalogue()
+    for table in schema.tables:
+        permitted = {column.name.lower(): column.name for column in table.columns}
+        denied: frozenset[str] = frozenset()
+        if policy is not None:
+            rule = policy.rule(table.name)
+            if rule is None:
+                catalogue.denied.add(table.name.lower())
+                continue
+            seen = {low: name for low, name in permitted.items() if rule.permits(low)}
+            permitted, denied = seen, frozenset(permitted) - frozenset(seen)
+        catalogue.tables.setdefault(table.name.lower(), []).append(KnownTable(table, permitted, denied))
+    return catalogue
+
+
+def is_system_name(name: str, namespace: str = "") -> bool:
+    """Whether a table belongs to the engine itself."""
+    return namespace.lower() in _SYSTEM_NAMESPACES or _SYSTEM_TABLE.fullmatch(name.lower()) is not None
+
+
+def _nearest(wrong: str, names: dict[str, str], preferred: frozenset[str] = frozenset()) -> list[str]:
+    """The best of `names` (full name to the part that is compared); names of preferred tables win a tie."""
+    from rapidfuzz import fuzz
+
+    wanted = wrong.lower().strip()
+    scored: list[tuple[float, str]] = []
+    for full, short in names.items():
+        low = short.lower()
+        by_word = fuzz.token_set_ratio(wanted.replace("_", " "), low.replace("_", " "))
+        score = max(fuzz.ratio(wanted, low), 0.9 * by_word)
+        if score >= 60:
+            scored.append((-score - 5 * (full.split(".")[0].lower() in preferred), full))
+    return [full for _, full in sorted(scored)[:3]]

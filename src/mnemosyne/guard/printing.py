@@ -1,0 +1,88 @@
+"""Parse, print, and look at what was printed: the text that runs is read once more, by two readers.
+
+The first reader is sqlglot again, in the target dialect: print and parse must agree. The second is a
+lexer of forty lines that knows nothing of sqlglot: every word outside quotes must be listed.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import NoReturn
+
+from sqlglot import exp
+from sqlglot.dialects.dialect import Dialect as SqlglotDialect
+from sqlglot.errors import ErrorLevel, SqlglotError, UnsupportedError
+
+from mnemosyne.guard import words
+from mnemosyne.guard.query import Dialect
+from mnemosyne.guard.refused import Refused
+
+
+@lru_cache(maxsize=8)
+def _dialect(name: Dialect) -> SqlglotDialect:
+    return SqlglotDialect.get_or_raise(name)
+
+
+def parse(text: str, dialect: Dialect) -> exp.Expression:
+    """The one query that the text holds. Refuses anything else."""
+    try:
+        statements = [one for one in _dialect(dialect).parse(text, error_level=ErrorLevel.IMMEDIATE) if one is not None]
+    except SqlglotError as error:
+        raise Refused("syntax", *_syntax_error(error)) from None
+    statements = [one for one in statements if not isinstance(one, exp.Semicolon)]
+    if not statements:
+        raise Refused("empty", "there is no SQL in the text")
+    if len(statements) > 1:
+        raise Refused(
+            "not-one-statement",
+            f"the text holds {len(statements)} statements; exactly one is run",
+            place=statements[1].sql(dialect)[:80],
+        )
+    statement = statements[0]
+    if isinstance(statement, exp.Expression) and isinstance(statement, exp.Query):
+        return statement
+    _refuse_statement(statement)
+
+
+def _syntax_error(error: SqlglotError) -> tuple[str]:
+    details = getattr(error, "errors", None)
+    if details:
+        first = details[0]
+        where = f"line {first['line']}, column {first['col']}"
+        near = f" near {first['highlight']!r}" if first.get("highlight") else ""
+        return (f"the text is not SQL that can be read: {first['description']} at {where}{near}",)
+    return (f"the text is not SQL that can be read: {str(error).splitlines()[0][:160]}",)
+
+
+def _refuse_statement(statement: exp.Expr) -> NoReturn:
+    word = type(statement).__name__.upper()
+    if isinstance(statement, exp.Command):
+        word = str(statement.this).upper()
+    if isinstance(statement, (exp.DML, exp.DDL, exp.Drop, exp.Alter, exp.TruncateTable, exp.Copy)):
+        raise Refused("writes", f"{word} changes data; only reading is allowed", place=word)
+    raise Refused("not-a-query", f"{word} is not a query; write one SELECT", place=word)
+
+
+def settle_identifiers(tree: exp.Expression, target: Dialect) -> None:
+    """Quote every name that is not a plain word, and no other."""
+    plain = words.PLAIN_LOWER if target == "postgres" else words.PLAIN
+    for node in tree.find_all(exp.Identifier):
+        name = node.this
+        quoted = node.args.get("quoted")
+        if (plain if quoted else words.PLAIN).fullmatch(name) and name.lower() not in words.RESERVED:
+            node.args["quoted"] = False
+        else:
+            node.args["quoted"] = True
+            if "\x00" in name or not name:
+                raise Refused("construct", "a name may not be empty", place=name)
+
+
+def render(tree: exp.Expression, target: Dialect) -> str:
+    """The text of a tree. Refuses what the dialect cannot say."""
+    generator = _dialect(target).generator(comments=False, unsupported_level=ErrorLevel.RAISE)
+    try:
+        return generator.generate(tree, copy=True)
+    except UnsupportedError as error:
+        raise Refused("not-translatable", f"{target} cannot say this: {error}") from None
+    except (ValueError, AttributeError, TypeError) as error:
+        raise Refused("not-translatable", f"the query cannot be printed for {target}: {error}") from None
