@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from mnemosyne.prompt import Prompt
+from mnemosyne.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,3 +75,20 @@ class Engine(Protocol):
     def close(self) -> None:
         """Free the model. Safe to call twice."""
         ...
+
+
+def open_engine(name: str, settings: Settings) -> Engine:
+    """The engine that `--model` means.
+
+    | name | engine |
+    |---|---|
+    | a catalogue name, a GGUF path, `BASE+ADAPTER` | llama.cpp in this process |
+    | `openai:http://host:port/v1#model` | any OpenAI-compatible server |
+    | `transformers:NAME` | the reference snippet on the same names, a folder or a hub repository |
+
+    Raises UnknownModel, WeightsError, MissingExtra, EngineError.
+    """
+    from mnemosyne.engines.llamacpp import LlamaCppEngine
+    from mnemosyne.weights import resolve
+
+    return LlamaCppEngine(resolve(name, settings), settings)

@@ -1,0 +1,207 @@
+"""Local inference with llama.cpp: prefixes stay cached, many prompts are answered side by side.
+
+Every prompt is a prefix (system message and schema) and a tail. A slot that already holds the prefix
+only reads the tail; else the state of the prefix comes from a file, and only a prefix that nobody has
+asked about is computed. One question uses one slot. `complete_many` and several samples open the
+model again with more slots, which costs as much as its load and happens once.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from mnemosyne.engines import Completion, Sampling
+from mnemosyne.engines.llama_server import LlamaServer, Shape, library
+from mnemosyne.engines.prefixes import key, open_states
+from mnemosyne.errors import PromptTooLong
+from mnemosyne.prompt import STOPS, Prompt
+from mnemosyne.settings import Settings
+from mnemosyne.weights import Model
+
+SLOTS = 8
+"""Prompts answered side by side at most."""
+
+
+class LlamaCppEngine:
+    """A GGUF model in this process. Thread-safe: calls wait for each other."""
+
+    def __init__(self, model: Model, settings: Settings) -> None:
+        self.name = model.name
+        self.context = model.context
+        self._model = model
+        self._threads = settings.threads
+        self._states = open_states(settings)
+        self._version = str(library().__version__)
+        self._lock = threading.RLock()
+        self._server: LlamaServer | None = None
+        self._held: dict[int, str] = {}  # slot: the key of the prefix that it holds
+        self._closed = False
+        self._open(1)
+
+    def complete(self, prompt: Prompt, sampling: Sampling = Sampling()) -> list[Completion]:
+        """`sampling.n` answers to one prompt. Raises PromptTooLong, EngineError."""
+        if sampling.n == 1:
+            with self._lock:
+                return [self._answer(0, prompt, sampling, sampling.seed)]
+        singles = [prompt] * sampling.n
+        answers = dict(self._side_by_side(singles, sampling, [sampling.seed + i for i in range(sampling.n)]))
+        return [answers[index] for index in range(sampling.n)]
+
+    def complete_many(
+        self, prompts: Sequence[Prompt], sampling: Sampling = Sampling()
+    ) -> Iterator[tuple[int, list[Completion]]]:
+        """Answers to many prompts, eight at a time; yields (index, answers) as they finish."""
+        singles = [prompt for prompt in prompts for _ in range(sampling.n)]
+        seeds = [sampling.seed + i for _ in prompts for i in range(sampling.n)]
+        waiting: dict[int, dict[int, Completion]] = {}
+        for place, completion in self._side_by_side(singles, sampling, seeds):
+            index, number = divmod(place, sampling.n)
+            answers = waiting.setdefault(index, {})
+            answers[number] = completion
+            if len(answers) == sampling.n:
+                del waiting[index]
+                yield index, [answers[i] for i in range(sampling.n)]
+
+    def count_tokens(self, text: str) -> int:
+        """Tokens of `text`, control tokens parsed."""
+        with self._lock:
+            return len(self._running().tokenize(text))
+
+    def close(self) -> None:
+        """Free the model. Safe to call twice."""
+        with self._lock:
+            self._closed = True
+            if self._server is not None:
+                self._server.close()
+                self._server = None
+
+    def __enter__(self) -> LlamaCppEngine:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _open(self, slots: int) -> LlamaServer:
+        """The server with at least this many slots."""
+        if self._server is not None and self._server.shape.slots >= slots:
+            return self._server
+        if self._server is not None:
+            self._server.close()
+        self._held.clear()
+        folder = self._states.folder if self._states else None
+        self._server = LlamaServer(self._model, Shape(slots, self.context), threads=self._threads, states=folder)
+        return self._server
+
+    def _running(self) -> LlamaServer:
+        if self._closed or self._server is None:
+            raise ValueError("The engine is closed.")
+        return self._server
+
+    def _answer(self, slot: int, prompt: Prompt, sampling: Sampling, seed: int) -> Completion:
+        started = time.perf_counter()
+        server = self._running()
+        tokens = server.tokenize(prompt.text)
+        self._check_length(len(tokens), sampling)
+        self._ready(server, slot, prompt.prefix)
+        reply = server.complete(slot, tokens, _options(sampling, seed))
+        return _completion(reply, time.perf_counter() - started)
+
+    def _check_length(self, tokens: int, sampling: Sampling) -> None:
+        if tokens + sampling.max_tokens > self.context:
+            raise PromptTooLong(
+                f"The prompt has {tokens:,} tokens and the answer may take {sampling.max_tokens:,}; "
+                f"the context holds {self.context:,}.",
+                hint=f"Ask about fewer tables, or set MNEMOSYNE_CONTEXT={_round_up(tokens + sampling.max_tokens)} "
+                "(more context takes more memory).",
+            )
+
+    def _ready(self, server: LlamaServer, slot: int, prefix: str) -> None:
+        """Make `slot` hold `prefix`: already there, or from a file, or computed and then filed."""
+        name = key(self._model, self._version, prefix)
+        if self._held.get(slot) == name:
+            return
+        self._held[slot] = name
+        if self._states is None:
+            return
+        if (file := self._states.find(name)) and server.restore(slot, file):
+            return
+        server.complete(slot, server.tokenize(prefix), {"n_predict": 0})
+        self._states.keep(name, lambda file: server.save(slot, file))
+
+    def _side_by_side(
+        self, prompts: Sequence[Prompt], sampling: Sampling, seeds: Sequence[int]
+    ) -> Iterator[tuple[int, Completion]]:
+        """Answers as (place in `prompts`, answer), as they finish, one thread a slot."""
+        if not prompts:
+            return
+        with self._lock:
+            slots = min(SLOTS, len(prompts))
+            if slots > 1:
+                slots = self._open(SLOTS).shape.slots
+            work: queue.SimpleQueue[int] = queue.SimpleQueue()
+            for place in sorted(range(len(prompts)), key=lambda place: prompts[place].prefix):
+                work.put(place)
+            done: queue.SimpleQueue[tuple[int, Completion] | BaseException | None] = queue.SimpleQueue()
+            stop = threading.Event()
+
+            def serve(slot: int) -> None:
+                try:
+                    while not stop.is_set():
+                        try:
+                            place = work.get_nowait()
+                        except queue.Empty:
+                            break
+                        done.put((place, self._answer(slot, prompts[place], sampling, seeds[place])))
+                except BaseException as error:  # noqa: BLE001 - handed to the caller's thread
+                    done.put(error)
+                done.put(None)
+
+            threads = [threading.Thread(target=serve, args=(slot,), daemon=True) for slot in range(slots)]
+            for thread in threads:
+                thread.start()
+            try:
+                for _ in range(len(prompts)):
+                    item = done.get()
+                    while item is None:
+                        item = done.get()
+                    if isinstance(item, BaseException):
+                        raise item
+                    yield item
+            finally:
+                stop.set()
+                for thread in threads:
+                    thread.join()
+
+
+def _options(sampling: Sampling, seed: int) -> dict[str, object]:
+    """The sampling in llama-server's words. Greedy has no other sampler, so nothing can move it."""
+    options: dict[str, object] = {"n_predict": sampling.max_tokens, "stop": list(STOPS), "n_probs": 1}
+    if sampling.temperature <= 0:
+        return options | {"temperature": 0.0, "samplers": ["temperature"]}
+    return options | {
+        "temperature": sampling.temperature,
+        "top_p": sampling.top_p,
+        "samplers": ["top_p", "temperature"],
+        "seed": seed,
+    }
+
+
+def _completion(reply: dict[str, Any], seconds: float) -> Completion:
+    cached = int(reply["timings"]["cache_n"])
+    return Completion(
+        text=reply["content"],
+        tokens=int(reply["tokens_predicted"]),
+        prompt_tokens=int(reply["tokens_evaluated"]),
+        cached_tokens=cached,
+        logprobs=tuple(float(token["logprob"]) for token in reply.get("completion_probabilities", ())),
+        finish="length" if reply["stop_type"] == "limit" else "stop",
+        seconds=seconds,
+    )
+
+
+def _round_up(tokens: int) -> int:
+    return -(-tokens // 1024) * 1024
