@@ -168,7 +168,8 @@ def _clients(rng: np.random.Generator, count: int, now: np.datetime64) -> Client
     email[rng.integers(count)] = None
 
     registered = now - WINDOW_DAYS - rng.integers(1, 6 * 365, count)
-    share = rng.pareto(1.3, count) + 0.15
+    # A laboratory lives off several large clients, not off one.
+    share = np.minimum(rng.pareto(1.3, count), 6.0) + 0.15
     without, leavers, newcomers, single = _roles(rng, count)
     registered[newcomers] = now - rng.integers(60, WINDOW_DAYS - 60, len(newcomers))
     registered[without[0]] = now - rng.integers(0, 20)
