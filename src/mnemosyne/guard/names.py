@@ -164,6 +164,8 @@ class Resolver:
             self._source(lateral, scope)
         for join in node.args.get("joins") or []:
             self._join(join, scope)
+        for condition in scope.waiting:
+            self._expression(condition, scope)
         fields = self._projection(node, scope)
         for clause in ("where", "having", "qualify"):
             if node.args.get(clause) is not None:
@@ -193,8 +195,13 @@ class Resolver:
                 for low in source.by_name:
                     if low in left:
                         self._merge(low, before, added, scope, None)
-        if join.args.get("on") is not None:
-            self._expression(join.args["on"], scope)
+        condition = join.args.get("on")
+        if condition is None:
+            return
+        if self.written == "sqlite":
+            scope.waiting.append(condition)  # SQLite lets ON name a table that is joined later
+        else:
+            self._expression(condition, scope)
 
     def _merge(
         self,

@@ -78,10 +78,10 @@ def settle_identifiers(tree: exp.Expression, target: Dialect) -> None:
 
 
 def render(tree: exp.Expression, target: Dialect) -> str:
-    """The text of a tree. Refuses what the dialect cannot say."""
+    """The text of a tree, which printing may change. Refuses what the dialect cannot say."""
     generator = _dialect(target).generator(comments=False, unsupported_level=ErrorLevel.RAISE)
     try:
-        return generator.generate(tree, copy=True)
+        return generator.generate(tree, copy=False)
     except UnsupportedError as error:
         raise Refused("not-translatable", f"{target} cannot say this: {error}") from None
     except (ValueError, AttributeError, TypeError) as error:

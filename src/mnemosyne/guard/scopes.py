@@ -56,3 +56,5 @@ class Scope:
     """Columns that USING or NATURAL made one."""
     aliases: dict[str, list[tuple[Field, exp.Expression]]] = field(default_factory=dict)
     """Names that the projection gives, with their expressions."""
+    waiting: list[exp.Expression] = field(default_factory=list)
+    """Conditions of joins that are resolved when all of FROM is known."""
