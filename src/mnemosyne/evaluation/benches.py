@@ -1,0 +1,246 @@
+"""What is asked, and of which databases: the laboratory, Spider, or a file of one's own.
+
+A bench gives each schema one or more populations (databases with the same tables and other rows).
+A query that is right by luck on one of them is seldom right on all.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import random
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import date
+from importlib import resources
+from pathlib import Path
+
+from mnemosyne import lims
+from mnemosyne.datasets import Example, fingerprint, read_examples
+from mnemosyne.datasets.public import local_rows, spider_schema
+from mnemosyne.errors import EvaluationError
+from mnemosyne.evaluation.laboratories import Laboratories
+from mnemosyne.guard.query import Dialect
+from mnemosyne.schema import Schema
+
+TODAY = date(2026, 6, 15)
+"""The frozen clock of every bench: CURRENT_DATE is this day in golds and answers."""
+
+SPIDER_QUESTIONS = 500
+"""Questions of the bench `spider`, as many as the reference measured."""
+
+SPIDER_SEED = 2018
+"""Draws those questions; part of the bench, so that every model meets the same ones."""
+
+LAB_BENCHES = ("lab", "lab-dev", "lab-unanswerable")
+NAMES = (*LAB_BENCHES, "spider", "spider-dev")
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """Questions with their golds, and the databases that they are asked of."""
+
+    name: str
+    """What `--bench` called it."""
+    examples: tuple[Example, ...]
+    """The questions, in their order."""
+    schemas: Mapping[str, Schema]
+    """`Example.schema` to the schema."""
+    worlds: Mapping[str, tuple[str, ...]]
+    """`Example.schema` to the URLs of its populations, all of one engine."""
+    mirrors: Mapping[str, Mapping[str, tuple[str, ...]]] = field(default_factory=dict)
+    """Engine to the same populations there; the self-test proves the golds equal on them."""
+    engine: Dialect = "postgres"
+    """Where golds and answers run."""
+    today: date = TODAY
+    """The frozen clock."""
+    unanswerable: bool = False
+    """True when no question has an answer and the right thing is to abstain."""
+
+    @property
+    def fingerprint(self) -> str:
+        """Of the examples, 16 hexadecimal digits."""
+        return fingerprint(self.examples)
+
+    @property
+    def populations(self) -> int:
+        """Populations per schema, the fewest."""
+        return min((len(urls) for urls in self.worlds.values()), default=0)
+
+
+@dataclass(frozen=True, slots=True)
+class Where:
+    """Where a bench finds its data and databases."""
+
+    home: Path
+    """Folder that keeps the populations of the laboratory."""
+    engine: Dialect = "postgres"
+    """Engine of the laboratory's bench."""
+    server: str = ""
+    """URL of a PostgreSQL server to use instead of the embedded one; needs the right to create databases."""
+    data: Path | None = None
+    """Folder of Spider (`train.jsonl` or `dev.json`, and `database/`)."""
+    databases: tuple[str, ...] = ()
+    """URLs of the populations for a file of one's own."""
+    mirror: bool = True
+    """Whether the laboratory's golds are proven equal on the other engines."""
+
+
+@contextmanager
+def open_bench(name: str, where: Where, *, limit: int = 0) -> Iterator[Bench]:
+    """The bench `name` (one of `NAMES`, or a file of examples), its databases ready; at most `limit` questions.
+
+    Raises EvaluationError, DatasetError, DatabaseError.
+    """
+    with ExitStack() as stack:
+        if name in LAB_BENCHES:
+            examples = read_examples(_set(name))
+            bench = _laboratory(name, examples, stack.enter_context(Laboratories.open(where.home, where.server)), where)
+        elif name == "spider":
+            bench = _spider(_folder(where, name))
+        elif name == "spider-dev":
+            bench = _spider_dev(_folder(where, name))
+        else:
+            bench = _file(Path(name), where, stack)
+        if limit:
+            bench = replace(bench, examples=_first(bench.examples, limit))
+        yield bench
+
+
+def _set(name: str) -> Path:
+    path = Path(str(resources.files("mnemosyne.data") / "sets" / f"{name}.jsonl"))
+    if not path.exists():
+        raise EvaluationError(f"The bench {name} is not part of this installation: {path.name} is missing.")
+    return path
+
+
+def _folder(where: Where, name: str) -> Path:
+    if where.data is None:
+        raise EvaluationError(f"The bench {name} needs Spider's folder.", hint="Name it: --data FOLDER.")
+    return where.data
+
+
+def _first(examples: Sequence[Example], limit: int) -> tuple[Example, ...]:
+    """`limit` examples spread evenly over the set, so that a short run still meets every part of it."""
+    count = min(limit, len(examples))
+    return tuple(examples[index * len(examples) // count] for index in range(count))
+
+
+# The laboratory --------------------------------------------------------------------------------------------------
+
+
+def _laboratory(name: str, examples: Sequence[Example], labs: Laboratories, where: Where) -> Bench:
+    urls = labs.urls(where.engine, TODAY)
+    others: list[Dialect] = [engine for engine in labs.engines() if engine != where.engine]
+    return Bench(
+        name,
+        tuple(examples),
+        {"lab": lims.schema()},
+        {"lab": urls},
+        {engine: {"lab": labs.urls(engine, TODAY)} for engine in others} if where.mirror else {},
+        where.engine,
+        unanswerable=name == "lab-unanswerable",
+    )
+
+
+# Spider ----------------------------------------------------------------------------------------------------------
+
+
+def held_out() -> dict[str, list[str]]:
+    """`databases`: held out of all training; `unusable`: questions of theirs whose gold cannot be judged."""
+    text = (resources.files("mnemosyne.data") / "sets" / "spider-heldout.json").read_text(encoding="utf-8")
+    value = json.loads(text)
+    return {"databases": value["databases"], "unusable": value.get("unusable", [])}
+
+
+def _spider(folder: Path) -> Bench:
+    """500 questions, drawn by a fixed seed from the databases that no training set of ours has seen."""
+    kept = held_out()
+    rows = _spider_rows(folder, ("train.jsonl", "train_spider.json"), set(kept["databases"]))
+    usable = [example for example in rows if example.id not in kept["unusable"]]
+    if len(usable) < SPIDER_QUESTIONS:
+        raise EvaluationError(
+            f"{folder} has only {len(usable)} questions on the held-out databases.",
+            hint="It should be Spider's training split, whole.",
+        )
+    chosen = sorted(random.Random(SPIDER_SEED).sample(usable, SPIDER_QUESTIONS), key=lambda example: example.id)
+    return _spider_bench("spider", folder, chosen)
+
+
+def _spider_dev(folder: Path) -> Bench:
+    """The whole development split; every SQLite file beside a database is one of its populations (test suites)."""
+    return _spider_bench("spider-dev", folder, _spider_rows(folder, ("dev.json", "dev.jsonl"), None))
+
+
+def _spider_rows(folder: Path, names: Sequence[str], databases: set[str] | None) -> list[Example]:
+    """Questions as examples, ids by line as in `datasets.public.spider`. Golds known to return nothing are left out."""
+    file = next((folder / name for name in names if (folder / name).exists()), None)
+    if file is None:
+        raise EvaluationError(f"{folder} holds none of {', '.join(names)}.", hint="Is it Spider's folder?")
+    examples = []
+    for number, (_, row) in enumerate(local_rows(file)):
+        wanted = databases is None or row.get("db_id") in databases
+        if wanted and row.get("exec_ok", True) and row.get("n_result_rows", 1):
+            sql = " ".join(str(row["query"]).split()).removesuffix(";").strip()
+            examples.append(
+                Example(
+                    f"spider-{number:05d}",
+                    str(row["question"]).strip(),
+                    sql,
+                    f"spider/{row['db_id']}",
+                    "sqlite",
+                    source="spider",
+                )
+            )
+    return examples
+
+
+def _spider_bench(name: str, folder: Path, examples: Sequence[Example]) -> Bench:
+    schemas: dict[str, Schema] = {}
+    worlds: dict[str, tuple[str, ...]] = {}
+    for schema in sorted({example.schema for example in examples}):
+        database = schema.removeprefix("spider/")
+        schemas[schema] = spider_schema(folder, database)
+        home = folder / "database" / database
+        files = sorted(home.glob("*.sqlite"), key=lambda file: (file.stem != database, file.name))
+        worlds[schema] = tuple(f"sqlite:///{file.resolve()}" for file in files)
+    return Bench(name, tuple(examples), schemas, worlds, engine="sqlite")
+
+
+# A file of one's own ---------------------------------------------------------------------------------------------
+
+
+def _file(path: Path, where: Where, stack: ExitStack) -> Bench:
+    """Examples of one schema: `lab` with its populations, or any schema with the databases that are named."""
+    if not path.exists():
+        raise EvaluationError(f"No bench and no file is called {path}.", hint=f"Benches: {', '.join(NAMES)}.")
+    examples = read_examples(path)
+    names = sorted({example.schema for example in examples})
+    if names == ["lab"] and not where.databases:
+        labs = stack.enter_context(Laboratories.open(where.home, where.server))
+        return replace(_laboratory(path.stem, examples, labs, where), name=path.stem)
+    if not where.databases:
+        raise EvaluationError(
+            f"{path.name} asks of {', '.join(names[:3])}, and no database is named.",
+            hint="Name one or more populations: --database URL.",
+        )
+    if len(names) > 1:
+        raise EvaluationError(
+            f"{path.name} holds {len(names)} schemas; databases can be named for one.", hint="Split it by schema."
+        )
+    from mnemosyne.databases import open_database
+
+    database = open_database(where.databases[0])
+    try:
+        schema, engine = database.schema(), database.dialect
+    finally:
+        database.close()
+    return Bench(path.stem, tuple(examples), {names[0]: schema}, {names[0]: where.databases}, engine=engine)
+
+
+def identity(bench: Bench) -> str:
+    """What must be equal for two runs to be comparable: questions, golds, engine, clock and populations."""
+    populations = sorted((name, [url.rpartition("/")[2] for url in urls]) for name, urls in bench.worlds.items())
+    text = json.dumps([bench.fingerprint, bench.engine, bench.today.isoformat(), populations])
+    return hashlib.sha256(text.encode()).hexdigest()[:16]

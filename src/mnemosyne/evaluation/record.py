@@ -1,0 +1,177 @@
+"""What a run says: run.json with every figure and its recipe, and one line per question and model."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+from mnemosyne import __version__
+from mnemosyne.errors import EvaluationError
+from mnemosyne.evaluation import METRIC
+from mnemosyne.evaluation.benches import Bench, identity
+from mnemosyne.evaluation.running import Judged, System, slug, write_whole
+from mnemosyne.evaluation.scoring import METRICS, Score, cost, reliability, slices
+from mnemosyne.evaluation.selftest import SelfTest
+from mnemosyne.evaluation.statistics import paired
+
+WORST = 20
+"""Wrong answers shown in full."""
+
+Record = dict[str, Any]
+"""The content of run.json."""
+
+
+def conclude(
+    bench: Bench,
+    systems: Sequence[System],
+    judged: Judged,
+    test: SelfTest | None,
+    *,
+    seed: int,
+    wall: Mapping[str, float],
+    previous: Record | None = None,
+) -> Record:
+    """The record of a run. `wall` is the time spent on predictions now, `previous` an earlier record of the folder."""
+    scores = judged.scores
+    metrics = ["EX"] if bench.unanswerable else [m for m in METRICS if m != "TS" or bench.populations > 1]
+    return {
+        "metric": METRIC,
+        "metrics": {"EX": "abstained"} if bench.unanswerable else {name: METRICS[name] for name in metrics},
+        "version": __version__,
+        "made": datetime.now(UTC).isoformat(timespec="seconds"),
+        "seed": seed,
+        "machine": machine(),
+        "bench": {
+            "name": bench.name,
+            "n": len(bench.examples),
+            "fingerprint": bench.fingerprint,
+            "identity": identity(bench),
+            "engine": bench.engine,
+            "populations": bench.populations,
+            "schemas": len({example.schema for example in bench.examples}),
+            "today": bench.today.isoformat(),
+            "unanswerable": bench.unanswerable,
+        },
+        "self_test": asdict(test) if test else None,
+        "systems": [_system(system, scores[system.label], metrics, seed, wall, previous) for system in systems],
+        "pairs": _pairs(scores, "EX" if "TS" not in metrics else "TS", seed),
+        "worst": _worst(bench, judged),
+    }
+
+
+def _system(
+    system: System,
+    scores: Sequence[Score],
+    metrics: Sequence[str],
+    seed: int,
+    wall: Mapping[str, float],
+    previous: Record | None,
+) -> Record:
+    earlier = next((s for s in (previous or {}).get("systems", ()) if s["label"] == system.label), None)
+    seconds = wall.get(system.label, 0.0) or (earlier["cost"]["wall_seconds"] if earlier else 0.0)
+    wrong = [one.category for one in scores if one.category]
+    return {
+        "label": system.label,
+        "model": system.name,
+        "way": system.way.label if system.way else "file",
+        "weights": dict(system.weights),
+        "figures": {
+            kind: {name: {metric: asdict(figure) for metric, figure in row.items()} for name, row in names.items()}
+            for kind, names in slices(scores, metrics, seed=seed).items()
+        },
+        "cost": cost(scores, seconds),
+        "errors": {category: wrong.count(category) for category in sorted(set(wrong), key=lambda c: -wrong.count(c))},
+        "reliability": reliability(scores),
+    }
+
+
+def _pairs(scores: Mapping[str, Sequence[Score]], metric: str, seed: int) -> list[Record]:
+    """Every two systems, question by question."""
+    found = []
+    for (first, ours), (second, theirs) in combinations(scores.items(), 2):
+        result = paired([s.hit(metric) for s in ours], [s.hit(metric) for s in theirs], seed=seed)
+        if result is not None:
+            found.append({"first": first, "second": second, "metric": metric, **asdict(result)})
+    return found
+
+
+_EASE = {"simple": 0, "easy": 0, "moderate": 1, "medium": 1, "complex": 2, "hard": 2, "extra": 3}
+
+
+def _worst(bench: Bench, judged: Judged) -> list[Record]:
+    """The wrong answers that are hardest to excuse: easy questions first, then those that other systems get right."""
+    wrong = []
+    for position in range(len(bench.examples)):
+        row = {label: scores[position] for label, scores in judged.scores.items()}
+        right = sum(one.everywhere for one in row.values())
+        wrong += [
+            (_EASE.get(one.tier or one.hardness, 2), -right, position, label)
+            for label, one in row.items()
+            if not one.everywhere
+        ]
+    return [_shown(bench, judged, position, label) for _, _, position, label in sorted(wrong)[:WORST]]
+
+
+def _shown(bench: Bench, judged: Judged, position: int, label: str) -> Record:
+    """One wrong answer with both results."""
+    example, one = bench.examples[position], judged.scores[label][position]
+    verdict = judged.verdicts[label][position] if judged.verdicts else None
+    golds = judged.golds.get(example.id, ())
+    world = verdict.shown_world if verdict else 0
+    return {
+        "id": example.id,
+        "system": label,
+        "tier": one.tier or one.hardness,
+        "question": example.question,
+        "category": one.category,
+        "why": verdict.reason if verdict else "",
+        "gold": example.sql,
+        "answer": one.prediction.sql,
+        "population": world + 1,
+        "gold_rows": asdict(golds[world]) if golds else None,
+        "answer_rows": asdict(verdict.shown) if verdict and verdict.shown else None,
+    }
+
+
+def machine() -> Record:
+    """What the figures were made on."""
+    processor = platform.processor() or platform.machine()
+    info = Path("/proc/cpuinfo")
+    if info.exists():
+        names = re.findall(r"^model name\s*:\s*(.+)$", info.read_text(encoding="utf-8"), re.MULTILINE)
+        processor = names[0] if names else processor
+    return {
+        "system": platform.platform(terse=True),
+        "processor": processor,
+        "cores": os.cpu_count() or 1,
+        "python": platform.python_version(),
+    }
+
+
+def save(record: Record, judged: Judged, folder: Path) -> None:
+    """Write run.json and the scores; each file appears whole."""
+    for label, scores in judged.scores.items():
+        lines = "".join(json.dumps(asdict(one), ensure_ascii=False) + "\n" for one in scores)
+        write_whole(folder / "scores" / f"{slug(label)}.jsonl", lines)
+    write_whole(folder / "run.json", json.dumps(record, ensure_ascii=False, indent=1, default=_plain) + "\n")
+
+
+def load(folder: Path) -> Record:
+    """The record of a finished run. Raises EvaluationError."""
+    file = folder / "run.json"
+    if not file.exists():
+        raise EvaluationError(f"{folder} holds no finished run.", hint="A run's folder holds run.json.")
+    record: Record = json.loads(file.read_text(encoding="utf-8"))
+    return record
+
+
+def _plain(value: object) -> str:
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)

@@ -1,0 +1,189 @@
+"""One evaluation from start to end: self-test, answers, judging, scores, and the run's folder.
+
+RUN/run.json                 what was measured and every figure
+RUN/scores/MODEL.jsonl       one line per question
+RUN/predictions/MODEL.jsonl  the answers as they came; an interrupted run starts from them
+RUN/report.html, report.md   the same for people
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from mnemosyne import guard
+from mnemosyne.databases import Limits
+from mnemosyne.errors import EvaluationError
+from mnemosyne.evaluation import METRIC
+from mnemosyne.evaluation.benches import Bench, identity
+from mnemosyne.evaluation.judging import Answer, Verdict
+from mnemosyne.evaluation.predicting import Prediction, Progress, Way, predict, read_predictions
+from mnemosyne.evaluation.scoring import Score, abstention, score
+from mnemosyne.evaluation.selftest import Judges, SelfTest, self_test, task_of
+from mnemosyne.guard import Refusal
+from mnemosyne.results import Result
+from mnemosyne.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class System:
+    """One model used in one way."""
+
+    name: str
+    """What `--model` called it, or the name of a file of predictions."""
+    way: Way | None
+    """How it is used; None when its predictions were made elsewhere."""
+    file: Path
+    """Where its predictions are."""
+    weights: Mapping[str, str] = field(default_factory=dict)
+    """sha256 of weights and adapter, where known."""
+
+    @property
+    def label(self) -> str:
+        """Model and way."""
+        return f"{self.name} ({self.way.label})" if self.way else f"{self.name} (file)"
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """Every answer of every system, judged."""
+
+    scores: Mapping[str, Sequence[Score]]
+    """Label of a system to its scores, in the order of the bench."""
+    verdicts: Mapping[str, Sequence[Verdict]] = field(default_factory=dict)
+    """The same for verdicts; empty for a bench without golds."""
+    golds: Mapping[str, Sequence[Result]] = field(default_factory=dict)
+    """Example to the first rows of its gold on each population."""
+
+
+def slug(text: str) -> str:
+    """A file name for a model; names that differ stay apart."""
+    plain = re.sub(r"[^A-Za-z0-9._-]+", "-", text).strip("-")[-60:]
+    return plain if plain == text else f"{plain}-{hashlib.sha256(text.encode()).hexdigest()[:6]}"
+
+
+def model_system(name: str, way: Way, folder: Path, settings: Settings) -> System:
+    """A model by the name that `--model` gave it. Raises WeightsError."""
+    known: dict[str, str] = {}
+    local = name.removeprefix("transformers:")
+    if not name.startswith("openai:") and not Path(local).is_dir():
+        from mnemosyne.weights import resolve
+
+        model = resolve(local, settings)
+        known = {"sha256": model.sha256, "base": model.base}
+        if model.adapter_sha256:
+            known["adapter_sha256"] = model.adapter_sha256
+    return System(name, way, folder / "predictions" / f"{slug(name)}.{slug(way.label)}.jsonl", known)
+
+
+def collect(
+    system: System, bench: Bench, settings: Settings, limits: Limits, progress: Progress
+) -> tuple[dict[str, Prediction], float]:
+    """A system's predictions, from its file and, where it is a model, by asking it. Also the wall time spent now."""
+    if system.way is None:
+        return read_predictions(system.file), 0.0
+    known = read_predictions(system.file) if system.file.exists() else {}
+    if all(example.id in known for example in bench.examples):
+        return known, 0.0
+    from mnemosyne.engines import open_engine
+
+    started = time.perf_counter()
+    engine = open_engine(system.name, settings)
+    try:
+        found = predict(engine, bench, system.way, system.file, limits=limits, progress=progress)
+    finally:
+        engine.close()
+    return found, time.perf_counter() - started
+
+
+def prepare(bench: Bench, judges: Judges, limits: Limits, progress: Progress) -> SelfTest | None:
+    """The self-test; None for a bench without golds. Raises EvaluationError."""
+    if bench.unanswerable:
+        return None
+    progress("self-test: gold against gold", 0, len(bench.examples))
+    found = self_test(bench, judges, limits)
+    progress("self-test: gold against gold", len(bench.examples), len(bench.examples))
+    return found
+
+
+def judge_all(
+    bench: Bench, answers: Mapping[str, Mapping[str, Prediction]], judges: Judges, limits: Limits, progress: Progress
+) -> Judged:
+    """Judge the predictions of every system (by label). A missing prediction is an empty one."""
+    if bench.unanswerable:
+        return Judged({label: _abstentions(bench, predictions) for label, predictions in answers.items()})
+    texts = {
+        example.id: tuple(dict.fromkeys(_prediction(p, example.id).sql for p in answers.values()))
+        for example in bench.examples
+    }
+    tasks = [
+        task_of(bench, example, tuple(Answer(sql) for sql in texts[example.id]), limits) for example in bench.examples
+    ]
+    outcomes = {}
+    for outcome in judges.run(tasks):
+        outcomes[outcome.id] = outcome
+        progress("judging", len(outcomes), len(tasks))
+    bad = [f"{outcome.id}: {outcome.problem}" for outcome in outcomes.values() if outcome.problem]
+    if bad:
+        raise EvaluationError(f"Golds that passed the self-test failed later: {'; '.join(sorted(bad)[:5])}")
+    scores: dict[str, list[Score]] = {}
+    verdicts: dict[str, list[Verdict]] = {}
+    for label, predictions in answers.items():
+        given = [_prediction(predictions, example.id) for example in bench.examples]
+        verdicts[label] = [outcomes[p.id].verdicts[texts[p.id].index(p.sql)] for p in given]
+        scores[label] = [
+            score(bench, example, prediction, outcomes[example.id], verdict)
+            for example, prediction, verdict in zip(bench.examples, given, verdicts[label], strict=True)
+        ]
+    return Judged(scores, verdicts, {outcome.id: outcome.shown for outcome in outcomes.values()})
+
+
+def _prediction(predictions: Mapping[str, Prediction], example: str) -> Prediction:
+    return predictions.get(example) or Prediction(example, "")
+
+
+def _abstentions(bench: Bench, predictions: Mapping[str, Prediction]) -> list[Score]:
+    scores = []
+    for example in bench.examples:
+        prediction = _prediction(predictions, example.id)
+        code = prediction.refusal or ("" if prediction.sql.strip() else "no-sql")
+        if not code:
+            checked = guard.check(prediction.sql, bench.schemas[example.schema], target=bench.engine, today=bench.today)
+            code = checked.code if isinstance(checked, Refusal) else ""
+        scores.append(abstention(example, prediction, code))
+    return scores
+
+
+def pin(folder: Path, bench: Bench, systems: Sequence[System]) -> None:
+    """Write what this folder measures, or see that it is what it measured before.
+
+    Raises EvaluationError: predictions of another bench, or of other weights, lie in the folder.
+    """
+    file = folder / "recipe.json"
+    wanted = {
+        "metric": METRIC,
+        "bench": identity(bench),
+        "weights": {system.label: dict(system.weights) for system in systems},
+    }
+    if file.exists():
+        before = json.loads(file.read_text(encoding="utf-8"))
+        weights = before["weights"]
+        changed = [label for label, shas in wanted["weights"].items() if weights.get(label, shas) != shas]  # type: ignore[attr-defined]
+        if before["bench"] != wanted["bench"] or changed:
+            what = f"other weights of {changed[0]}" if changed else "another bench, or other questions of it"
+            raise EvaluationError(f"{folder} already measures {what}.", hint="Choose another folder: -o FOLDER.")
+        wanted["weights"] = weights | wanted["weights"]
+    write_whole(file, json.dumps(wanted, indent=1) + "\n")
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write a file beside its place and move it there."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.partial")
+    partial.write_text(text, encoding="utf-8")
+    partial.replace(path)

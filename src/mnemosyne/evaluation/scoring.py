@@ -1,0 +1,186 @@
+"""From verdicts to figures: one score per question and model, then shares with intervals, by slice."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from mnemosyne.datasets import Example
+from mnemosyne.evaluation.benches import Bench
+from mnemosyne.evaluation.components import exact_match, hardness, read
+from mnemosyne.evaluation.diagnosis import diagnose
+from mnemosyne.evaluation.judging import Outcome, Verdict
+from mnemosyne.evaluation.predicting import Prediction
+from mnemosyne.evaluation.statistics import Figure, share
+
+METRICS: dict[str, str] = {
+    "EX": "right rows on the first population, columns in any order (strict)",
+    "EX lenient": "the same, extra columns forgiven",
+    "TS": "right on every population",
+    "EM": "Spider's exact set match on components",
+    "VLD": "runs",
+}
+"""Metric to what it means in a few words; docs/evaluation.md has the whole meaning."""
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """How one model did on one question. As JSONL, one object a line."""
+
+    id: str
+    """The example's id."""
+    tier: str
+    """The example's tier, empty when it has none."""
+    tags: tuple[str, ...]
+    """The example's tags."""
+    hardness: str
+    """Spider's hardness of the gold, empty for a question without one."""
+    strict: bool
+    """EX."""
+    lenient: bool
+    """EX lenient."""
+    everywhere: bool
+    """TS."""
+    exact: bool
+    """EM."""
+    valid: bool
+    """VLD."""
+    code: str
+    """Why it did not run, empty when it did."""
+    category: str
+    """What is wrong, empty when it is right on every population."""
+    prediction: Prediction
+    """The answer and its cost."""
+
+    def hit(self, metric: str) -> bool:
+        """Whether this question counts for `metric`, a key of `METRICS`."""
+        return {
+            "EX": self.strict,
+            "EX lenient": self.lenient,
+            "TS": self.everywhere,
+            "EM": self.exact,
+            "VLD": self.valid,
+        }[metric]
+
+
+def score(bench: Bench, example: Example, prediction: Prediction, outcome: Outcome, verdict: Verdict) -> Score:
+    """The score of one answer."""
+    schema = bench.schemas[example.schema]
+    gold = read(example.sql, schema, example.dialect)
+    right = verdict.runs and all(verdict.strict)
+    category = ""
+    if not right:
+        width = len(outcome.shown[0].columns)
+        category = diagnose(example.sql, example.dialect, prediction.sql, verdict, width, schema)
+    return Score(
+        example.id,
+        example.tier,
+        example.tags,
+        hardness(gold),
+        strict=verdict.runs and verdict.strict[0],
+        lenient=verdict.runs and verdict.lenient[0],
+        everywhere=right,
+        exact=bool(prediction.sql) and exact_match(gold, read(prediction.sql, schema)),
+        valid=verdict.runs,
+        code=verdict.code,
+        category=category,
+        prediction=prediction,
+    )
+
+
+def abstention(example: Example, prediction: Prediction, code: str) -> Score:
+    """The score of one answer to a question that has none: right when the guard let nothing run."""
+    abstained = bool(code)
+    return Score(
+        example.id,
+        example.tier,
+        example.tags,
+        "",
+        abstained,
+        abstained,
+        abstained,
+        exact=False,
+        valid=not abstained,
+        code=code,
+        category="" if abstained else "answered",
+        prediction=prediction,
+    )
+
+
+Slices = dict[str, dict[str, dict[str, Figure]]]
+"""Kind of slice (`all`, `tier`, `hardness`, `tag`) to its name to metric to figure."""
+
+
+def slices(scores: Sequence[Score], metrics: Iterable[str], *, seed: int = 0) -> Slices:
+    """Every figure of one model."""
+    metrics = list(metrics)
+    kinds: Mapping[str, Callable[[Score], Iterable[str]]] = {
+        "all": lambda score: ("all",),
+        "tier": lambda score: (score.tier,) if score.tier else (),
+        "hardness": lambda score: (score.hardness,) if score.hardness else (),
+        "tag": lambda score: score.tags,
+    }
+    found: Slices = {}
+    for kind, names_of in kinds.items():
+        groups: dict[str, list[Score]] = {}
+        for one in scores:
+            for name in names_of(one):
+                groups.setdefault(name, []).append(one)
+        found[kind] = {name: _figures(groups[name], metrics, seed) for name in sorted(groups, key=_rank)}
+    return found
+
+
+_ORDER = ("all", "simple", "moderate", "complex", "easy", "medium", "hard", "extra")
+
+
+def _rank(name: str) -> tuple[int, str]:
+    return (_ORDER.index(name), "") if name in _ORDER else (len(_ORDER), name)
+
+
+def _figures(scores: Sequence[Score], metrics: Iterable[str], seed: int) -> dict[str, Figure]:
+    figures = {metric: share([score.hit(metric) for score in scores], seed=seed) for metric in metrics}
+    return {metric: figure for metric, figure in figures.items() if figure is not None}
+
+
+def cost(scores: Sequence[Score], wall_seconds: float) -> dict[str, Any]:
+    """Latency, tokens, repairs, votes and refusals of one model over a bench."""
+    predictions = [score.prediction for score in scores]
+    seconds = sorted(prediction.seconds for prediction in predictions)
+    agreements = [prediction.agreement for prediction in predictions if prediction.agreement is not None]
+    failures = ("error", "timeout", "memory", "cancelled", "crash")
+    return {
+        "seconds_median": _quantile(seconds, 0.5),
+        "seconds_p95": _quantile(seconds, 0.95),
+        "wall_seconds": wall_seconds,
+        "tokens": sum(prediction.tokens for prediction in predictions),
+        "prompt_tokens": sum(prediction.prompt_tokens for prediction in predictions),
+        "cached_tokens": sum(prediction.cached_tokens for prediction in predictions),
+        "cut": sum(prediction.finish == "length" for prediction in predictions),
+        "repairs": sum(prediction.repairs for prediction in predictions),
+        "repaired": sum(prediction.repairs > 0 for prediction in predictions),
+        "votes": max((prediction.votes for prediction in predictions), default=1),
+        "agreement": sum(agreements) / len(agreements) if agreements else None,
+        "refused": sum(bool(score.code) and score.code not in failures for score in scores),
+        "failed": sum(score.code in failures for score in scores),
+    }
+
+
+def _quantile(ordered: Sequence[float], share_below: float) -> float:
+    return ordered[min(len(ordered) - 1, int(share_below * len(ordered)))] if ordered else 0.0
+
+
+def reliability(scores: Sequence[Score], bins: int = 5) -> list[dict[str, float]]:
+    """For voted answers: mean agreement, share right (percent) and count, per bin of agreement."""
+    groups: dict[int, list[Score]] = {}
+    for one in scores:
+        if one.prediction.agreement is not None:
+            groups.setdefault(min(bins - 1, int(one.prediction.agreement * bins)), []).append(one)
+    return [
+        {
+            "agreement": 100 * sum(one.prediction.agreement or 0.0 for one in group) / len(group),
+            "right": 100 * sum(one.everywhere for one in group) / len(group),
+            "n": len(group),
+        }
+        for _, group in sorted(groups.items())
+    ]
