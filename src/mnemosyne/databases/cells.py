@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import json
+import re
 import uuid
 from collections.abc import Iterable
 from decimal import Decimal
@@ -24,11 +25,11 @@ def _rare(cell: object) -> Value:
         case Decimal():
             return float(cell)
         case datetime.datetime():
-            return cell.isoformat(sep=" ")
+            return timestamp_text(cell)
         case datetime.date() | datetime.time():
             return cell.isoformat()
         case datetime.timedelta():
-            return interval_text(0, cell.days, cell.seconds * 1_000_000 + cell.microseconds)
+            return interval_text(str(cell))
         case bytearray() | memoryview():
             return bytes(cell)
         case uuid.UUID():
@@ -54,17 +55,32 @@ def _plain(cell: object) -> object:
             return value(cell)
 
 
-def interval_text(months: int, days: int, microseconds: int) -> str:
-    """An interval in words that do not depend on the engine: `1 mon 3 days 04:05:06`, `00:00:00` for none."""
-    words = [
-        f"{count} {unit}{'' if abs(count) == 1 else 's'}" for count, unit in ((months, "mon"), (days, "day")) if count
-    ]
-    if microseconds or not words:
-        sign = "-" if microseconds < 0 else ""
-        seconds, fraction = divmod(abs(microseconds), 1_000_000)
-        clock = f"{sign}{seconds // 3600:02d}:{seconds // 60 % 60:02d}:{seconds % 60:02d}"
-        words.append(clock + (f".{fraction:06d}" if fraction else ""))
-    return " ".join(words)
+def timestamp_text(moment: datetime.datetime) -> str:
+    """`2026-06-15 08:30:00`, with a fraction only if there is one: the text that PostgreSQL and DuckDB print."""
+    text = moment.isoformat(sep=" ")
+    return text.rstrip("0") if "." in text and moment.tzinfo is None else text
+
+
+_INTERVAL_PART = re.compile(r"([+-]?\d+) (year|mon|day)|([+-]?)(\d+:\d\d:\d\d)(?:\.(\d+))?")
+
+
+def interval_text(text: str) -> str:
+    """An interval as an engine prints it, in words that do not depend on the engine.
+
+    `1 year 2 mons 3 days -04:05:06` (PostgreSQL) and `1 year 2 months 3 days -04:05:06` (DuckDB) become
+    `1 year 2 months 3 days -04:05:06`; nothing at all is `00:00:00`.
+    """
+    words = []
+    for count, unit, sign, clock, fraction in _INTERVAL_PART.findall(text):
+        if unit:
+            name = "month" if unit == "mon" else unit
+            words.append(f"{int(count)} {name}" + ("" if abs(int(count)) == 1 else "s"))
+            continue
+        fraction = fraction.rstrip("0")
+        clock = clock.zfill(8) + (f".{fraction}" if fraction else "")
+        if clock != "00:00:00":
+            words.append(("-" if sign == "-" else "") + clock)
+    return " ".join(words) or "00:00:00"
 
 
 def size(cell: Value) -> int:

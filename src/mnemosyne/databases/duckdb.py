@@ -6,13 +6,16 @@ opened, because the locked settings can not change any more.
 
 from __future__ import annotations
 
+import re
 import threading
 import time
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 from mnemosyne.databases import Limits
-from mnemosyne.databases.cells import capped, require
+from mnemosyne.databases.cells import capped, interval_text, require
+from mnemosyne.databases.deadline import Deadline
 from mnemosyne.databases.places import Place
 from mnemosyne.errors import DatabaseError, DatabaseUnreadable
 from mnemosyne.guard.query import Dialect, SafeQuery
@@ -20,7 +23,8 @@ from mnemosyne.results import Failure, Result
 from mnemosyne.schema import Schema
 
 _THREADS = 2
-_BATCH = 1_000
+_AS_TEXT = ("WITH TIME ZONE", "INTERVAL", "TIMESTAMP_NS", "TIMETZ")
+_BATCH = 250
 """Rows fetched at once: the caps are looked at after each batch."""
 
 
@@ -62,46 +66,73 @@ def _run(cursor: Any, sql: str, limits: Limits) -> Result | Failure:
     import duckdb
 
     start = time.perf_counter()
-    deadline = start + limits.timeout_seconds
-    timer = threading.Timer(limits.timeout_seconds, cursor.interrupt)
-    timer.daemon = True
-    timer.start()
-    try:
-        statements = cursor.extract_statements(sql)
-        if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
-            return Failure("error", "Exactly one SELECT can run.", time.perf_counter() - start)
-        cursor.execute(statements[0])
-        columns = tuple(str(column[0]) for column in cursor.description or ())
-        rows, truncated = capped(_rows(cursor, deadline), limits.max_rows, limits.max_bytes)
-        return Result(columns, rows, truncated, time.perf_counter() - start)
-    except (duckdb.Error, TimeoutError, MemoryError, RuntimeError, ValueError, UnicodeError) as error:
-        return _failure(error, time.perf_counter() - start, limits)
-    finally:
-        timer.cancel()
+    with Deadline(limits.timeout_seconds, lambda _: cursor.interrupt()) as deadline:
+        try:
+            columns, cells = _start(cursor, sql)
+            rows, truncated = capped(_rows(cursor, cells, deadline), limits.max_rows, limits.max_bytes)
+            return Result(columns, rows, truncated, time.perf_counter() - start)
+        except (duckdb.Error, MemoryError, RuntimeError, ValueError) as error:
+            return _failure(error, time.perf_counter() - start, timed_out=deadline.fired, limits=limits)
 
 
-def _rows(cursor: Any, deadline: float) -> Any:
-    """Rows in batches; the deadline holds between them too, when the engine has nothing to interrupt."""
-    while batch := cursor.fetchmany(_BATCH):
-        yield from batch
-        if time.perf_counter() > deadline:
-            raise TimeoutError
+def _start(cursor: Any, sql: str) -> tuple[tuple[str, ...], list[Callable[[object], object]]]:
+    """Start a query; its columns, and what is still to be done to the cells of each. Raises duckdb.Error, ValueError.
 
-
-def _failure(error: Exception, seconds: float, limits: Limits) -> Failure:
+    Intervals and times with a zone are turned to text inside DuckDB: Python's own types would lose months,
+    and would need `pytz`.
+    """
     import duckdb
 
-    if isinstance(error, TimeoutError) or (
-        isinstance(error, duckdb.InterruptException) and seconds >= limits.timeout_seconds
-    ):
-        return Failure("timeout", f"The query was stopped after {limits.timeout_seconds:g} seconds.", seconds)
-    if isinstance(error, duckdb.InterruptException):
-        return Failure("cancelled", "The query was interrupted.", seconds)
-    if isinstance(error, duckdb.OutOfMemoryException | MemoryError):
-        return Failure("memory", _plain(error), seconds)
-    if isinstance(error, duckdb.FatalException | duckdb.InternalException):
-        return Failure("crash", _plain(error), seconds)
-    return Failure("error", _plain(error), seconds)
+    sql.encode()  # a lone surrogate is a ValueError here and a TypeError inside DuckDB
+    statements = cursor.extract_statements(sql)
+    if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
+        raise duckdb.InvalidInputException("Exactly one SELECT can run.")
+    sql = sql.strip().rstrip(";")
+    described = cursor.execute(f"DESCRIBE (\n{sql}\n)").fetchall()
+    columns = tuple(str(row[0]) for row in described)
+    types = [str(row[1]) for row in described]
+    as_text = [any(word in kind for word in _AS_TEXT) for kind in types]
+    if any(as_text):
+        picked = (f"CAST(#{n} AS VARCHAR)" if text else f"#{n}" for n, text in enumerate(as_text, 1))
+        sql = f"SELECT {', '.join(picked)} FROM (\n{sql}\n)"
+    cursor.execute(sql)
+    return columns, [_interval if kind == "INTERVAL" else _as_is for kind in types]
+
+
+def _interval(cell: object) -> object:
+    return cell if cell is None else interval_text(str(cell))
+
+
+def _as_is(cell: object) -> object:
+    return cell
+
+
+def _rows(cursor: Any, cells: list[Callable[[object], object]], deadline: Deadline) -> Iterator[Iterable[object]]:
+    """Rows in batches; the deadline holds between them too, where there is nothing to interrupt."""
+    import duckdb
+
+    untouched = all(turn is _as_is for turn in cells)
+    while batch := cursor.fetchmany(_BATCH):
+        if deadline.fired:
+            raise duckdb.InterruptException("Interrupted")
+        for row in batch:
+            yield row if untouched else [turn(cell) for turn, cell in zip(cells, row, strict=True)]
+
+
+def _failure(error: Exception, seconds: float, *, timed_out: bool, limits: Limits) -> Failure:
+    import duckdb
+
+    match error:
+        case duckdb.InterruptException() if timed_out:
+            return Failure("timeout", f"The query was stopped after {limits.timeout_seconds:g} seconds.", seconds)
+        case duckdb.InterruptException():
+            return Failure("cancelled", "The query was interrupted.", seconds)
+        case duckdb.OutOfMemoryException() | MemoryError():
+            return Failure("memory", _plain(error), seconds)
+        case duckdb.FatalException() | duckdb.InternalException():
+            return Failure("crash", _plain(error), seconds)
+        case _:
+            return Failure("error", _plain(error), seconds)
 
 
 def _plain(error: Exception) -> str:
@@ -112,7 +143,7 @@ def _plain(error: Exception) -> str:
             break
         if line.strip():
             kept.append(line.strip())
-    return " ".join(kept)
+    return re.sub(r"^[A-Z][A-Za-z ]* Error: ", "", " ".join(kept))
 
 
 def _connect(path: Path, memory_mb: int) -> Any:
@@ -134,13 +165,11 @@ def _connect(path: Path, memory_mb: int) -> Any:
     }
     try:
         return duckdb.connect(str(path), read_only=True, config=config)
-    except duckdb.IOException as error:
+    except (duckdb.Error, RuntimeError) as error:
         message = _plain(error)
-        if "lock" in message.lower():
+        if "lock on file" in message or "different configuration" in message:
             raise DatabaseError(
-                f"{path} is open for writing in another process.",
-                hint="DuckDB lets one writer or many readers in. Close the other process, or ask a copy of the file.",
+                f"{path} is open for writing.",
+                hint="DuckDB lets one writer or many readers in. Close the writer, or ask a copy of the file.",
             ) from None
         raise DatabaseUnreadable(f"{path} cannot be opened: {message}", hint="Is the file damaged?") from None
-    except (duckdb.Error, RuntimeError) as error:
-        raise DatabaseUnreadable(f"{path} cannot be opened: {_plain(error)}", hint="Is the file damaged?") from None

@@ -23,7 +23,7 @@ _SECRETS = {"password", "sslpassword", "passfile"}
 _EXAMPLES = "URLs: sqlite:///lab.db, sqlite:////data/lab.db, duckdb:///lab.duckdb, postgresql://user@host:5432/lab."
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Place:
     """A database that was named."""
 
@@ -35,6 +35,17 @@ class Place:
     """The file, for SQLite and DuckDB."""
     conninfo: str = ""
     """The URL for libpq, password included, for PostgreSQL."""
+
+    def scrub(self, message: str) -> str:
+        """A message without the password, should a library have quoted the URL in it."""
+        parts = urlsplit(self.conninfo)
+        secrets = [parts.password or "", *(text for key, text in parse_qsl(parts.query) if key in _SECRETS)]
+        for secret in sorted({form for each in secrets if each for form in (each, unquote(each))}, key=len):
+            message = message.replace(secret, "***")
+        return message
+
+    def __repr__(self) -> str:
+        return f"Place({self.url})"
 
 
 def parse(url: str) -> Place:
@@ -127,10 +138,16 @@ def _files_hint(folder: Path, name: str) -> str:
 
 
 def _server_place(text: str) -> Place:
-    _, _, rest = text.partition("://")
+    rest = text.partition("://")[2]
+    address, slash, path = rest.partition("/")
+    user, at, host = address.rpartition("@")
+    name, colon, password = user.partition(":")
+    if at:
+        # signs that people leave unquoted in a password would end it early and show the rest in messages
+        user = quote(unquote(name), safe="") + colon + quote(unquote(password), safe="")
     try:
-        parts = urlsplit("postgresql://" + rest)
-        _ = parts.port
+        parts = urlsplit(f"postgresql://{user}{at}{host}{slash}{path}")
+        _ = parts.port if "," not in host else 0
     except ValueError as error:
         raise DatabaseError(f"The PostgreSQL URL has no meaning: {error}.", hint=_EXAMPLES) from None
     return Place("postgres", without_password(parts), conninfo=urlunsplit(parts))
@@ -139,6 +156,5 @@ def _server_place(text: str) -> Place:
 def without_password(parts: SplitResult) -> str:
     """The URL without its password, in the user part or among the parameters."""
     user, at, host = parts.netloc.rpartition("@")
-    netloc = user.partition(":")[0] + at + host
     query = urlencode([(key, value) for key, value in parse_qsl(parts.query) if key not in _SECRETS], quote_via=quote)
-    return urlunsplit((parts.scheme, netloc, parts.path, query, ""))
+    return urlunsplit((parts.scheme, user.partition(":")[0] + at + host, parts.path, query, ""))
