@@ -28,3 +28,5 @@ class Example:
     """Where it comes from: `lab-train`, `spider`, `wikisql` …"""
     hints: tuple[str, ...] = ()
     """Stored values that grounding would add, in the form of `prompt.build`."""
+    reason: str = ""
+    """Why no query answers the question; only where `sql` is empty."""
