@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Literal
 from mnemosyne import guard, prompt
 from mnemosyne.databases import Database, Limits
 from mnemosyne.engines import Completion, Engine, Sampling
+from mnemosyne.grounding import ValueIndex
 from mnemosyne.guard.query import Dialect, Refusal, SafeQuery
 from mnemosyne.results import Failure, Result, same
 from mnemosyne.schema import Schema
@@ -46,6 +47,8 @@ class Options:
     """Of the candidates."""
     run: bool = True
     """False: stop after the guard."""
+    grounding: bool = True
+    """Tell the model which stored values the question means."""
     today: date | None = None
     """Freeze CURRENT_DATE, for tests and evaluations."""
 
@@ -89,6 +92,8 @@ class Answer:
     """Why there is no result, in words for a person; empty when there is one."""
     steps: tuple[Step, ...]
     """Every attempt, in order."""
+    hints: tuple[str, ...] = ()
+    """Conditions on stored values that the model was told of."""
     agreement: float | None = None
     """Share of the candidates that gave this result, None without a vote."""
     seconds: float = 0.0
@@ -122,8 +127,15 @@ class Assistant:
     """How hard to work."""
     limits: Limits = field(default_factory=Limits)
     """What one query may use."""
+    values: ValueIndex | None = None
+    """Stored values that questions may mean; None to tell the model nothing."""
     review: Callable[[SafeQuery], bool] | None = None
     """Asked before each query runs; False means that the person does not want it run."""
+    ddl: str = field(init=False)
+    """The schema as the model reads it."""
+
+    def __post_init__(self) -> None:
+        self.ddl = self.schema.to_ddl()
 
     @classmethod
     def open(
@@ -147,42 +159,51 @@ class Assistant:
         chosen = settings or settings_room.load()
         database = open_database(url)
         try:
-            schema = database.schema()
             engine = open_engine(model or chosen.model, chosen)
         except BaseException:
             database.close()
             raise
         limits = Limits(chosen.query_timeout_seconds, chosen.max_rows, chosen.max_bytes, chosen.memory_mb)
-        return cls(engine, schema, database, database.dialect, options or Options(), limits)
+        return cls.over(engine, database, options=options, limits=limits)
+
+    @classmethod
+    def over(
+        cls, engine: Engine, database: Database, *, options: Options | None = None, limits: Limits | None = None
+    ) -> Assistant:
+        """An assistant for an open database and a loaded model."""
+        chosen = options or Options()
+        schema = database.schema()
+        values = ValueIndex.build(database, schema) if chosen.grounding else None
+        return cls(engine, schema, database, database.dialect, chosen, limits or Limits(), values)
 
     def ask(self, question: str, *, on_step: Callable[[Step], None] | None = None) -> Answer:
         """The answer to one question. `on_step` hears of every attempt as it happens. Raises EngineError."""
         started = time.perf_counter()
-        asked = prompt.build(self.schema.to_ddl(), question)
-        if problem := _not_a_question(question) or self._too_long(asked):
+        if problem := _not_a_question(question):
             return Answer(question, "", "", None, problem, ())
-        samplings = self._samplings()
-        drafts = [completion for sampling in samplings for completion in self.engine.complete(asked, sampling)]
-        return self._conclude(question, drafts, started, on_step)
+        hints = self._hints(question)
+        asked = prompt.build(self.ddl, question, hints=hints)
+        if problem := self._too_long(asked):
+            return Answer(question, "", "", None, problem, ())
+        drafts = [completion for sampling in self._samplings() for completion in self.engine.complete(asked, sampling)]
+        return self._conclude(question, hints, drafts, started, on_step)
 
     def ask_many(self, questions: Sequence[str]) -> Iterator[tuple[int, Answer]]:
         """(index, answer) for every question, in the order they finish; drafts are batched where the engine can."""
-        ddl = self.schema.to_ddl()
-        fit: list[int] = []
-        prompts: list[prompt.Prompt] = []
+        fit: list[tuple[int, tuple[str, ...], prompt.Prompt]] = []
         for index, question in enumerate(questions):
-            asked = prompt.build(ddl, question)
+            hints = self._hints(question)
+            asked = prompt.build(self.ddl, question, hints=hints)
             if problem := _not_a_question(question) or self._too_long(asked):
                 yield index, Answer(question, "", "", None, problem, ())
             else:
-                fit.append(index)
-                prompts.append(asked)
+                fit.append((index, hints, asked))
         first, *more = self._samplings()
-        for position, completions in self.engine.complete_many(prompts, first):
+        for position, completions in self.engine.complete_many([asked for _, _, asked in fit], first):
+            index, hints, asked = fit[position]
             started = time.perf_counter() - completions[0].seconds
-            extra = [c for sampling in more for c in self.engine.complete(prompts[position], sampling)]
-            index = fit[position]
-            yield index, self._conclude(questions[index], [*completions, *extra], started, None)
+            extra = [c for sampling in more for c in self.engine.complete(asked, sampling)]
+            yield index, self._conclude(questions[index], hints, [*completions, *extra], started, None)
 
     def close(self) -> None:
         """Close the database and free the model."""
@@ -197,6 +218,9 @@ class Assistant:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def _hints(self, question: str) -> tuple[str, ...]:
+        return self.values.hints(question) if self.values is not None and self.options.grounding else ()
 
     def _too_long(self, asked: prompt.Prompt) -> str:
         """Why a prompt does not fit the model, in words for a person; empty when it fits."""
@@ -219,6 +243,7 @@ class Assistant:
     def _conclude(
         self,
         question: str,
+        hints: tuple[str, ...],
         drafts: Sequence[Completion],
         started: float,
         on_step: Callable[[Step], None] | None,
@@ -234,7 +259,7 @@ class Assistant:
             chosen, agreement = _vote(steps)
         else:
             chosen = steps[0]
-            for step in self._repairs(question, chosen):
+            for step in self._repairs(question, hints, chosen):
                 steps.append(step)
                 tell(step)
                 chosen = step
@@ -245,20 +270,23 @@ class Assistant:
             result=chosen.outcome if isinstance(chosen.outcome, Result) else None,
             problem=_for_people(chosen),
             steps=tuple(steps),
+            hints=hints,
             agreement=agreement,
             seconds=time.perf_counter() - started,
         )
 
-    def _repairs(self, question: str, failed: Step) -> Iterator[Step]:
+    def _repairs(self, question: str, hints: tuple[str, ...], failed: Step) -> Iterator[Step]:
         """Further drafts, each told what was wrong with the one before; ends when one is an answer or repeats."""
         tried = {failed.sql}
-        ddl = self.schema.to_ddl()
         for _ in range(self.options.repairs):
             if not failed.problem or (isinstance(failed.outcome, Failure) and failed.outcome.kind == "cancelled"):
                 return
             attempt = prompt.Attempt(failed.sql, failed.problem)
             sampling = Sampling(max_tokens=self.options.max_tokens, seed=self.options.seed)
-            [completion] = self.engine.complete(prompt.build(ddl, question, attempt=attempt), sampling)
+            asked = prompt.build(self.ddl, question, hints=hints, attempt=attempt)
+            if self._too_long(asked):
+                return
+            [completion] = self.engine.complete(asked, sampling)
             failed = self._try("repair", completion)
             yield failed
             if failed.sql in tried:

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     "--votes", type=click.IntRange(1, 32), default=1, show_default=True, help="Candidates to draw and compare."
 )
 @click.option("--no-repair", is_flag=True, help="Do not give a failing query back to the model.")
+@click.option("--no-grounding", is_flag=True, help="Do not look up stored values.")
 def command(
     question: str,
     url: str,
@@ -41,6 +42,7 @@ def command(
     explain: bool,
     votes: int,
     no_repair: bool,
+    no_grounding: bool,
 ) -> int:
     """Ask the database at URL a QUESTION in plain words ('-' reads it from standard input).
 
@@ -50,7 +52,9 @@ def command(
     from mnemosyne.assistant import Assistant, Options
 
     out, err = console.stdout(), console.stderr()
-    options = Options(votes=votes, repairs=0 if no_repair else Options().repairs, run=not sql_only)
+    options = Options(
+        votes=votes, repairs=0 if no_repair else Options().repairs, run=not sql_only, grounding=not no_grounding
+    )
     with err.status("Loading the model …"):
         assistant = Assistant.open(url, model=model, options=options)
     with assistant:
@@ -69,6 +73,8 @@ def command(
     if sql_only and answer.sql:
         out.print(console.pretty_sql(answer.sql, assistant.dialect), markup=False, soft_wrap=True)
         return 0
+    if answer.hints:
+        err.print("understood: " + ", ".join(answer.hints), style="dim", markup=False)
     _show(out, err, answer, assistant.dialect, form, output, sql_shown=review)
     return _exit_code(answer)
 

@@ -9,8 +9,6 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import click
-
 from mnemosyne.errors import SettingsError
 from mnemosyne.results import Result, Value
 
@@ -25,7 +23,7 @@ FORMATS = ("table", "csv", "json", "parquet")
 
 def text_argument(value: str) -> str:
     """The argument itself, or standard input when it is `-`."""
-    return click.get_text_stream("stdin").read() if value == "-" else value
+    return sys.stdin.read() if value == "-" else value
 
 
 def stdout() -> Console:

@@ -77,7 +77,7 @@ def command(
     lines = list(_lines(questions, url or "", schema or ""))
     chosen = settings.load()
     name = model or chosen.model
-    options = Options(votes=votes, repairs=0 if no_repair else Options().repairs)
+    options = Options(votes=votes, repairs=0 if no_repair else Options().repairs, grounding=not no_grounding)
     partial = output.with_name(f"{output.name}.partial")
     done = _finished(partial, lines, name)
     err = console.stderr()
@@ -119,13 +119,15 @@ class _Room:
     def _open(self, line: Line) -> Assistant:
         from mnemosyne.assistant import Assistant
         from mnemosyne.databases import open_database
+        from mnemosyne.grounding import ValueIndex
         from mnemosyne.schema import Schema
 
         if line.db:
             database = open_database(line.db)
             dialect = self.dialect or database.dialect
             runs = database if dialect == database.dialect else None
-            return Assistant(self.engine, database.schema(), runs, dialect, self.options)
+            values = ValueIndex.build(database, database.schema()) if self.options.grounding else None
+            return Assistant(self.engine, database.schema(), runs, dialect, self.options, values=values)
         if not line.schema:
             raise SettingsError("The line names neither a database nor a schema.", hint="Give --db or --schema.")
         ddl = line.schema if "(" in line.schema else _read_ddl(Path(line.schema))

@@ -59,7 +59,8 @@ STRUCTURE: dict[type[Any], frozenset[str]] = {
         exp.Ordered: {"this", "desc", "nulls_first"},
         exp.Limit: {"this", "expression", "offset"},
         exp.Offset: {"this", "expression"},
-        exp.Fetch: {"direction", "count"},
+        exp.Fetch: {"direction", "count", "limit_options"},
+        exp.LimitOptions: {"rows", "with_ties"},
         exp.Distinct: {"expressions", "on"},
         # Names and values.
         exp.Column: {"this", "table", "db"},
@@ -92,7 +93,7 @@ STRUCTURE: dict[type[Any], frozenset[str]] = {
         exp.All: {"this"},
         exp.Not: {"this"},
         exp.Neg: {"this"},
-        exp.Is: {"this", "expression"},
+        exp.Is: {"this", "expression", "negate"},
         exp.Like: {"this", "expression", "negate"},
         exp.ILike: {"this", "expression", "negate"},
         exp.Escape: {"this", "expression"},
@@ -187,7 +188,7 @@ BARE_WORDS = (
     | word_set(
         """
     LEFT RIGHT FULL INNER OUTER CROSS NATURAL SEMI ANTI ASOF ROWS RANGE GROUPS UNBOUNDED PRECEDING FOLLOWING
-    OVER FIRST LAST NEXT BOTH LEADING TRAILING TIES NOT
+    OVER FIRST LAST NEXT BOTH LEADING TRAILING TIES NOT ALL
     """
     )
     | {"CURRENT ROW", "NO OTHERS", "LEFT OUTER"}
@@ -205,6 +206,12 @@ TYPES = word_set(
 """Types of CAST. No user types, no object identifiers (`regclass` looks a name up in the catalogue), no XML."""
 
 _NUMBER = re.compile(r"(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d{1,3})?")
+_DURATION = re.compile(
+    r"(?i)[-+]?\d{1,9}(?:\.\d{1,9})?"
+    r"|[-+]?\d{1,9}(?:\.\d+)?\s*[a-z]{1,15}(?:\s+[-+]?\d{1,9}(?:\.\d+)?\s*[a-z]{1,15})*(?:\s+ago)?"
+    r"|(?:[-+]?\d{1,6}\s+days?\s+)?[-+]?\d{1,6}:\d\d(?::\d\d(?:\.\d{1,6})?)?|\d{1,4}-\d{1,2}"
+)
+_ZONE = re.compile(r"[A-Za-z][A-Za-z_]{0,30}(?:/[A-Za-z_+\-0-9]{1,30}){0,2}|[A-Za-z]{0,5}[+-]\d{1,2}(?::\d\d)?")
 _WRITES = (exp.DML, exp.DDL, exp.Create, exp.Drop, exp.Alter, exp.TruncateTable, exp.Merge, exp.Copy)
 _CLAUSES = {
     "locks": ("locks", "the query locks rows; only plain reading is allowed"),
@@ -304,7 +311,39 @@ def _inspect_json_key(node: exp.Expression) -> None:
         raise Refused("bare-word", "a key of a JSON path must be a plain name", place=str(node.this))
 
 
+def inspect_duration(text: str) -> None:
+    """Refuse a length of time that is not numbers with units."""
+    if not _DURATION.fullmatch(text):
+        raise Refused("bare-word", f"{text!r} is not a length of time", place=text)
+
+
+def _inspect_interval(node: exp.Expression) -> None:
+    """Printers join the number and the unit of an interval inside one pair of quotes."""
+    if isinstance(node.this, exp.Literal):
+        inspect_duration(node.this.this)
+    unit = node.args.get("unit")
+    if unit is not None and not isinstance(unit, (exp.Var, exp.IntervalSpan)):
+        raise Refused("bare-word", "the unit of an interval must be a plain word", place=_text_of(node))
+
+
+def _inspect_extract(node: exp.Expression) -> None:
+    unit = node.this
+    if isinstance(unit, exp.Literal) and unit.is_string and unit.this.upper() in UNITS:
+        node.set("this", exp.Var(this=unit.this.upper()))
+    elif not isinstance(unit, exp.Var) or str(unit.this).upper() not in UNITS:
+        raise Refused("bare-word", f"{unit.name!r} is not a unit of EXTRACT", place=unit.name)
+
+
+def _inspect_zone(node: exp.Expression) -> None:
+    zone = node.args.get("zone")
+    if not (isinstance(zone, exp.Literal) and zone.is_string and _ZONE.fullmatch(zone.this)):
+        raise Refused("bare-word", "a time zone must be written as text, such as 'UTC'", place=_text_of(node))
+
+
 _SPECIAL: dict[type[Any], Any] = {
+    exp.Interval: _inspect_interval,
+    exp.Extract: _inspect_extract,
+    exp.AtTimeZone: _inspect_zone,
     exp.Var: _inspect_var,
     exp.DataType: _inspect_type,
     exp.DataTypeParam: _inspect_type_parameter,

@@ -23,9 +23,12 @@ from mnemosyne.datasets.overlap import OverlapIndex
 from mnemosyne.datasets.postgres import NotPostgres, to_postgres
 from mnemosyne.datasets.public import Malformed, create_context, local_rows, spider
 from mnemosyne.datasets.quality import Report, Rules, keep
-from mnemosyne.guard.query import SafeQuery
+from mnemosyne.guard.query import Dialect, SafeQuery
 from mnemosyne.results import Result, same
 from mnemosyne.schema import Schema
+
+WRITTEN: tuple[Dialect, Dialect] = ("sqlite", "postgres")
+"""Dialects of a Spider gold and of its rewritten form."""
 
 LIMITS = Limits(timeout_seconds=5)
 """A gold that runs longer is not worth its place."""
@@ -69,7 +72,7 @@ class SpiderDatabases:
 def _differs(database: Database, schema: Schema, gold: str, sql: str) -> str:
     """Why `sql` (PostgreSQL) cannot stand for `gold` (SQLite), empty when both return the same rows, and some."""
     outcomes = []
-    for text, written in ((gold, "sqlite"), (sql, "postgres")):
+    for text, written in zip((gold, sql), WRITTEN, strict=True):
         checked = guard.check(text, schema, target="sqlite", written=written)
         if not isinstance(checked, SafeQuery):
             return f"guard: {checked.code}"

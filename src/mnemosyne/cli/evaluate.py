@@ -1,0 +1,131 @@
+"""`mnemosyne evaluate`: measure models on a bench, side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from mnemosyne.evaluation.predicting import Progress
+    from mnemosyne.evaluation.selftest import Judges
+
+ENGINES = click.Choice(["postgres", "sqlite", "duckdb"])
+
+
+@click.command("evaluate")
+@click.option("--model", "models", help="Models to measure, separated by commas.")
+@click.option("--bench", required=True, help="lab, lab-dev, lab-unanswerable, spider, spider-dev, or a JSONL file.")
+@click.option("--predictions", type=click.Path(path_type=Path, exists=True), multiple=True,
+              help="Answers made elsewhere: JSONL with `id` and `sql`. May be repeated.")  # fmt: skip
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="Folder of the run. [default: runs/BENCH]")
+@click.option("--votes", default=1, show_default=True, help="Candidates per question; the largest group answers.")
+@click.option("--repair/--no-repair", default=False, help="Let the assistant mend refused and failing drafts.")
+@click.option("--limit", default=0, help="Measure on this many questions, spread over the bench.")
+@click.option("--data", type=click.Path(path_type=Path, exists=True), help="Spider's folder.")
+@click.option("--database", "databases", multiple=True, help="Population of a file's schema. May be repeated.")
+@click.option("--on", "engine", type=ENGINES, default="postgres", show_default=True, help="Where the laboratory runs.")
+@click.option("--mirror/--no-mirror", default=True, show_default=True,
+              help="Prove the laboratory's golds equal on the other engines first.")  # fmt: skip
+@click.option("--server", default="", help="URL of a PostgreSQL server to use instead of the embedded one.")
+@click.option("--workers", default=2, show_default=True, help="Processes that judge.")
+@click.option("--ray", "address", default="", help="Judge on a Ray cluster: its address, or `local`.")
+@click.option("--seed", default=0, show_default=True, help="Of the bootstrap and of drawn candidates.")
+@click.option("--timeout", default=30.0, show_default=True, help="Seconds that one query may run.")
+@click.option("--json", "as_json", is_flag=True, help="Print run.json instead of the table.")
+def command(models: str | None, bench: str, predictions: tuple[Path, ...], output: Path | None, **options: Any) -> None:
+    """Measure models: EX, TS, EM and VLD with 95 % intervals, after a self-test of the bench's golds.
+
+    An interrupted run goes on where it stopped: call it again with the same folder.
+    """
+    if not models and not predictions:
+        raise click.UsageError("Name a --model or a file of --predictions.")
+    from mnemosyne.evaluation.predicting import Way
+
+    way = Way(options["votes"], 2 if options["repair"] else 0, options["seed"])
+    folder = output or Path("runs") / Path(bench).stem
+    record = _measure(models.split(",") if models else [], predictions, bench, folder, way, options)
+    if options["as_json"]:
+        import json
+
+        click.echo(json.dumps(record, ensure_ascii=False))
+        return
+    from mnemosyne.evaluation.tables import console
+
+    console(record)
+    click.echo(f"Report: {folder / 'report.html'}")
+
+
+def _measure(
+    models: list[str], files: tuple[Path, ...], bench_name: str, folder: Path, way: Any, options: dict[str, Any]
+) -> dict[str, Any]:
+    from mnemosyne import settings as settings_room
+    from mnemosyne.databases import Limits
+    from mnemosyne.evaluation import record, running
+    from mnemosyne.evaluation.benches import Where, open_bench
+    from mnemosyne.evaluation.report import write_report
+
+    settings = settings_room.load()
+    limits = Limits(options["timeout"], max_rows=100_000)
+    systems = [running.model_system(name.strip(), way, folder, settings) for name in models]
+    systems += [running.System(file.stem, None, file) for file in files]
+    where = Where(
+        settings.home,
+        options["engine"],
+        options["server"],
+        options["data"],
+        options["databases"],
+        options["mirror"],
+    )
+    with (
+        open_bench(bench_name, where, limit=options["limit"]) as bench,
+        _judges(options) as judges,
+        _progress() as progress,
+    ):
+        test = running.prepare(bench, judges, limits, progress)
+        running.pin(folder, bench, systems)
+        answers, wall = {}, {}
+        for system in systems:
+            collected = running.collect(system, bench, settings, limits, progress)
+            answers[system.label], wall[system.label] = collected
+        judged = running.judge_all(bench, answers, judges, limits, progress)
+        before = record.load(folder) if (folder / "run.json").exists() else None
+        found = record.conclude(bench, systems, judged, test, seed=options["seed"], wall=wall, previous=before)
+    record.save(found, judged, folder)
+    write_report(found, folder)
+    return found
+
+
+@contextmanager
+def _judges(options: dict[str, Any]) -> Iterator[Judges]:
+    if options["address"]:
+        from mnemosyne.evaluation.cluster import Cluster
+
+        with Cluster(options["address"]) as cluster:
+            yield cluster
+    else:
+        from mnemosyne.evaluation.workers import Workers
+
+        with Workers(options["workers"]) as workers:
+            yield workers
+
+
+@contextmanager
+def _progress() -> Iterator[Progress]:
+    """A line per kind of work on standard error."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True)) as bars:
+        tasks: dict[str, Any] = {}
+
+        def tell(what: str, done: int, total: int) -> None:
+            if what not in tasks:
+                tasks[what] = bars.add_task(what, total=total)
+            bars.update(tasks[what], completed=done)
+
+        yield tell

@@ -1,0 +1,128 @@
+"""`mnemosyne train`: fine-tune a model from a recipe."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from mnemosyne.cli import console
+from mnemosyne.errors import TrainingError
+
+if TYPE_CHECKING:
+    from mnemosyne.datasets import Example
+    from mnemosyne.training.recipe import Recipe
+    from mnemosyne.training.selection import Judge
+
+LAB_SEED, LAB_TODAY = 7, date(2026, 6, 15)
+"""The laboratory that `database: lab` means."""
+
+
+@click.command("train")
+@click.argument("recipe")
+@click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Run folder.  [default: runs/NAME]")
+@click.option("--resume", is_flag=True, help="Go on from the newest whole checkpoint of the run folder.")
+@click.option("--dry-run", is_flag=True, help="Print tokens, steps, memory and time, and stop.")
+@click.option("--max-steps", type=click.IntRange(1), help="Override the recipe's max_steps.")
+@click.option("--threads", type=click.IntRange(1), help="Processor threads.  [default: all]")
+def command(
+    recipe: str, out: Path | None, resume: bool, dry_run: bool, max_steps: int | None, threads: int | None
+) -> int:
+    """Fine-tune a model as RECIPE says: a YAML file, or the name of a shipped recipe.
+
+    Writes a run folder with checkpoints, curves, a record, and the adapter for llama.cpp and for PEFT:
+    `mnemosyne ask --model BASE+RUN/best/adapter.gguf`.
+    """
+    from dataclasses import replace
+
+    from mnemosyne.settings import load as load_settings
+    from mnemosyne.training import recipe as recipes
+    from mnemosyne.training.surroundings import prepare_process
+
+    wanted = recipes.load(recipe)
+    if max_steps:
+        wanted = replace(wanted, max_steps=max_steps)
+    settings = load_settings()
+    prepare_process(threads or settings.threads)
+    folder = recipes.find(recipe).parent
+    out = out or Path("runs") / wanted.name
+    if dry_run:
+        return _dry_run(wanted, folder)
+    return _train(wanted, folder, out, resume)
+
+
+def _train(recipe: Recipe, folder: Path, out: Path, resume: bool) -> int:
+    from mnemosyne.cli.train_progress import Screen
+    from mnemosyne.settings import load as load_settings
+    from mnemosyne.training import run
+
+    prepared = run.prepare(recipe, folder, load_settings())
+    err = console.stderr()
+    for part in prepared.loaded:
+        for row, tokens in part.too_long:
+            err.print(f"left out: {row} of {part.source.path} has {tokens:,} tokens (max_tokens {recipe.max_tokens:,})")
+    judge = _judge(recipe, out) if recipe.validation and recipe.validation.database else None
+    with Screen(err, len(prepared.steps)) as screen:
+        best = run.train(prepared, out, resume=resume, judge=judge, listen=screen)
+    err.print(f"Adapter: {best / 'adapter.gguf'}")
+    err.print(f"Use it: mnemosyne ask --model {recipe.base}+{best / 'adapter.gguf'} …")
+    return 0
+
+
+def _dry_run(recipe: Recipe, folder: Path) -> int:
+    raise TrainingError("--dry-run is not ready yet.")
+
+
+def _judge(recipe: Recipe, out: Path) -> Judge:
+    """Executes answers on the recipe's validation database with the clock frozen."""
+    from mnemosyne.databases import Limits
+    from mnemosyne.evaluation.judging import Answer, Task, judge
+    from mnemosyne.evaluation.ordering import order_counts
+    from mnemosyne.evaluation.workers import Worlds
+    from mnemosyne.schema import Schema
+
+    assert recipe.validation is not None
+    url = recipe.validation.database
+    if url == "lab":
+        url = _laboratory(out)
+    worlds = Worlds()
+    schema: Schema = worlds(url).schema()
+
+    def right(answers: Sequence[tuple[Example, str]]) -> list[bool]:
+        verdicts = []
+        for example, sql in answers:
+            task = Task(
+                example.id,
+                example.sql,
+                "postgres",
+                schema,
+                (url,),
+                (Answer(sql),),
+                ordered=order_counts(example),
+                today=LAB_TODAY,
+                limits=Limits(timeout_seconds=10.0),
+            )
+            outcome = judge(task, worlds)
+            if outcome.problem:
+                raise TrainingError(
+                    f"The gold query of {example.id} cannot be used: {outcome.problem}.",
+                    hint=f"Does validation.database ({url}) fit the validation set?",
+                )
+            verdicts.append(all(outcome.verdicts[0].strict))
+        return verdicts
+
+    return right
+
+
+def _laboratory(out: Path) -> str:
+    from mnemosyne import lims
+
+    path = out.absolute().parent / f".{out.name}-lab-{LAB_SEED}.sqlite"
+    url = f"sqlite:///{path}"
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lims.create(url, seed=LAB_SEED, today=LAB_TODAY)
+    return url

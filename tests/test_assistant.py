@@ -1,0 +1,192 @@
+"""A question in, an answer out: drafts, repairs, votes, and what is never run."""
+
+from collections.abc import Iterator
+from datetime import date
+
+import pytest
+
+from mnemosyne.assistant import DECLINED, Answer, Assistant, Options, summary
+from mnemosyne.databases import Database, open_database
+from mnemosyne.engines import Completion
+from mnemosyne.engines.scripted import ScriptedEngine
+from mnemosyne.guard.query import Refusal, SafeQuery
+from mnemosyne.prompt import Prompt
+from mnemosyne.results import Failure, Result
+
+TODAY = date(2026, 6, 15)
+COUNT = "SELECT COUNT(*) FROM samples"
+WRONG_NAME = "SELECT sample_point FROM samples"
+
+
+@pytest.fixture
+def laboratory(lab_sqlite: str) -> Iterator[Database]:
+    database = open_database(lab_sqlite)
+    yield database
+    database.close()
+
+
+def ask(
+    laboratory: Database, *answers: str | Completion, question: str = "How many samples?", **options: object
+) -> Answer:
+    engine = ScriptedEngine(answers)
+    chosen = Options(today=TODAY, **options)  # type: ignore[arg-type]
+    return Assistant.over(engine, laboratory, options=chosen).ask(question)
+
+
+def test_a_good_draft_is_checked_and_run(laboratory: Database) -> None:
+    answer = ask(laboratory, COUNT + ";")
+    assert answer.ok
+    assert answer.result is not None
+    [(samples,)] = answer.result.rows
+    assert isinstance(samples, int)
+    assert samples >= 3000
+    assert [step.kind for step in answer.steps] == ["draft"]
+    assert isinstance(answer.steps[0].checked, SafeQuery)
+
+
+def test_a_wrong_name_goes_back_to_the_model_with_the_nearest_one(laboratory: Database) -> None:
+    engine = ScriptedEngine([WRONG_NAME, "SELECT sampling_point FROM samples"])
+    answer = Assistant.over(engine, laboratory).ask("Where were samples taken?")
+    assert answer.ok
+    assert [step.kind for step in answer.steps] == ["draft", "repair"]
+    repair = engine.prompts[1]
+    assert repair.prefix == engine.prompts[0].prefix
+    assert f"### Failed query:\n{WRONG_NAME}" in repair.tail
+    assert "sampling_point" in repair.tail.split("### Error:")[1]
+
+
+def test_what_the_database_rejects_goes_back_too(laboratory: Database) -> None:
+    bad = "SELECT COUNT(*) FROM samples HAVING NTILE(0) OVER () > 1"
+    answer = ask(laboratory, bad, COUNT)
+    assert answer.ok
+    assert answer.steps[0].problem
+
+
+def test_repair_is_bounded_and_stops_when_the_model_repeats_itself(laboratory: Database) -> None:
+    answer = ask(laboratory, *["SELECT a FROM samples", "SELECT b FROM samples", "SELECT c FROM samples"], repairs=2)
+    assert len(answer.steps) == 3
+    assert not answer.ok
+    assert isinstance(answer.refusal, Refusal)
+    assert answer.sql == ""
+    assert len(ask(laboratory, WRONG_NAME, WRONG_NAME, repairs=5).steps) == 2
+    assert len(ask(laboratory, WRONG_NAME, repairs=0).steps) == 1
+
+
+@pytest.mark.parametrize("attack", ["DROP TABLE samples", "DELETE FROM samples", "SELECT 1; DELETE FROM samples"])
+def test_what_the_guard_refused_never_runs(laboratory: Database, attack: str) -> None:
+    answer = ask(laboratory, attack, attack)
+    assert answer.result is None
+    assert all(step.outcome is None for step in answer.steps)
+    assert answer.problem.startswith("Not run:")
+    assert ask(laboratory, COUNT).ok
+
+
+@pytest.mark.parametrize("reply", ["I do not know.", "", "<|im_end|>"])
+def test_a_reply_without_sql_is_a_truthful_answer(laboratory: Database, reply: str) -> None:
+    answer = ask(laboratory, reply, repairs=0)
+    assert not answer.ok
+    assert "without SQL" in answer.problem
+
+
+def test_an_answer_that_was_cut_says_so(laboratory: Database) -> None:
+    assert "cut" in ask(laboratory, Completion("Well, let me think", finish="length"), repairs=0).problem
+
+
+@pytest.mark.parametrize(
+    ("question", "words"),
+    [("", "empty"), ("   \n", "empty"), ("x" * 10_000, "10,000 characters"), ("a\x00b", "control characters")],
+)
+def test_what_is_no_question_is_never_sent(laboratory: Database, question: str, words: str) -> None:
+    assert words in ask(laboratory, question=question).problem
+
+
+def test_a_schema_that_does_not_fit_is_said_in_numbers(laboratory: Database) -> None:
+    engine = ScriptedEngine([COUNT], context=450)
+    answer = Assistant.over(engine, laboratory).ask("How many?")
+    assert "tokens" in answer.problem
+    assert not engine.prompts
+
+
+def test_the_largest_group_of_equal_results_wins(laboratory: Database) -> None:
+    other_form = "SELECT COUNT(sample_id) AS n FROM samples"
+    answer = ask(laboratory, "SELECT 1", COUNT, other_form, WRONG_NAME, votes=4)
+    assert answer.written == COUNT
+    assert answer.agreement == 0.5
+    assert [step.kind for step in answer.steps] == ["draft", "vote", "vote", "vote"]
+
+
+def test_empty_and_failing_results_lose_a_vote(laboratory: Database) -> None:
+    empty = "SELECT sample_id FROM samples WHERE status = 'Lost'"
+    answer = ask(laboratory, empty, empty, WRONG_NAME, WRONG_NAME, COUNT, votes=5)
+    assert answer.written == COUNT
+    assert answer.agreement == 0.2
+
+
+def test_the_greedy_draft_wins_a_tie(laboratory: Database) -> None:
+    assert ask(laboratory, "SELECT 1", COUNT, votes=2).written == "SELECT 1"
+
+
+def test_a_review_that_declines_runs_nothing_and_is_not_repaired(laboratory: Database) -> None:
+    seen: list[str] = []
+    assistant = Assistant.over(ScriptedEngine([COUNT]), laboratory)
+    assistant.review = lambda query: bool(seen.append(query.sql))
+    answer = assistant.ask("How many?")
+    assert seen == [COUNT]
+    assert answer.problem == DECLINED
+    assert answer.result is None
+
+
+def test_nothing_runs_when_only_sql_is_wanted(laboratory: Database) -> None:
+    answer = ask(laboratory, COUNT, run=False)
+    assert answer.ok
+    assert answer.sql == COUNT
+    assert answer.result is None
+
+
+def test_stored_values_follow_the_question(laboratory: Database) -> None:
+    engine = ScriptedEngine([COUNT, COUNT])
+    answer = Assistant.over(engine, laboratory).ask("How many Escherichia coli results in tap water?")
+    assert answer.hints == ("determinands.determinand_name = 'E. coli'", "samples.matrix = 'Drinking Water'")
+    assert "### Values:\n- determinands.determinand_name = 'E. coli'\n- samples" in engine.prompts[0].tail
+    plain = Assistant.over(engine, laboratory, options=Options(grounding=False)).ask("How much E.coli in tap water?")
+    assert plain.hints == ()
+    assert "### Values" not in engine.prompts[1].tail
+
+
+def test_today_can_be_frozen(laboratory: Database) -> None:
+    answer = ask(laboratory, "SELECT CURRENT_DATE")
+    assert answer.result is not None
+    assert answer.result.rows == (("2026-06-15",),)
+
+
+def test_many_questions_each_get_their_answer(laboratory: Database) -> None:
+    def reply(prompt: Prompt) -> str:
+        return "SELECT COUNT(*) FROM " + prompt.tail.split(" ")[2].split("?")[0]
+
+    questions = ["How many samples?", "", "How many clients?", "How many ghosts?"]
+    assistant = Assistant.over(ScriptedEngine(reply), laboratory)
+    answers = dict(assistant.ask_many(questions))
+    assert sorted(answers) == [0, 1, 2, 3]
+    assert [answers[i].ok for i in range(4)] == [True, False, True, False]
+    assert isinstance(answers[2].result, Result)
+    assert answers[2].result.rows == ((40,),)
+    assert summary(answers.values()) == {"answered": 2, "repaired": 0, "refused": 1, "failed": 1}
+
+
+def test_every_step_is_told_as_it_happens(laboratory: Database) -> None:
+    kinds: list[str] = []
+    Assistant.over(ScriptedEngine([WRONG_NAME, COUNT]), laboratory).ask(
+        "?", on_step=lambda step: kinds.append(step.kind)
+    )
+    assert kinds == ["draft", "repair"]
+
+
+def test_a_timeout_is_an_answer_not_a_crash(laboratory: Database) -> None:
+    from mnemosyne.databases import Limits
+
+    slow = "SELECT COUNT(*) FROM results a, results b, results c, results d"
+    assistant = Assistant.over(ScriptedEngine([slow]), laboratory, limits=Limits(timeout_seconds=0.2))
+    assistant.options = Options(repairs=0)
+    answer = assistant.ask("?")
+    assert isinstance(answer.steps[0].outcome, Failure)
+    assert "timeout" in answer.problem
