@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from mnemosyne.errors import SettingsError
 from mnemosyne.guard.policy import Policy
 from mnemosyne.schema import Schema, Table
 
@@ -82,6 +83,8 @@ _kept: dict[tuple[int, int], tuple[Schema, Policy | None, Catalogue]] = {}
 
 def _build(schema: Schema, policy: Policy | None) -> Catalogue:
     catalogue = Catalogue()
+    if policy is not None:
+        _refuse_unknown_rules(schema, policy)
     for table in schema.tables:
         permitted = {column.name.lower(): column.name for column in table.columns}
         denied: frozenset[str] = frozenset()
@@ -94,6 +97,17 @@ def _build(schema: Schema, policy: Policy | None) -> Catalogue:
             permitted, denied = seen, frozenset(permitted) - frozenset(seen)
         catalogue.tables.setdefault(table.name.lower(), []).append(KnownTable(table, permitted, denied))
     return catalogue
+
+
+def _refuse_unknown_rules(schema: Schema, policy: Policy) -> None:
+    """A rule for a table or column that does not exist protects nothing, and is most likely a slip of the pen."""
+    columns = {table.name.lower(): {column.name.lower() for column in table.columns} for table in schema.tables}
+    for name, rule in policy.tables.items():
+        if name not in columns:
+            raise SettingsError(f"The policy names a table {name} that the schema does not have.")
+        unknown = ((rule.columns or frozenset()) | rule.hidden) - columns[name]
+        if unknown:
+            raise SettingsError(f"The policy names columns that {name} does not have: {', '.join(sorted(unknown))}.")
 
 
 def is_system_name(name: str, namespace: str = "") -> bool:

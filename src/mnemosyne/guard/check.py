@@ -6,9 +6,10 @@ from datetime import date
 
 from sqlglot import exp
 
-from mnemosyne.guard import allow, clock, printing, text
+from mnemosyne.guard import allow, clock, lexer, printing, text
 from mnemosyne.guard.catalogue import catalogue_of
 from mnemosyne.guard.names import Resolver
+from mnemosyne.guard.narrow import narrow
 from mnemosyne.guard.policy import Policy
 from mnemosyne.guard.query import Dialect, Refusal, SafeQuery
 from mnemosyne.guard.refused import Refused
@@ -57,6 +58,8 @@ def _checked(
         clock.freeze(tree, today)
     if target != written:
         tree = translate(tree, schema, target)
+    if policy is not None:
+        narrow(tree, schema, policy, target, today, translate)
     printed = _stable(tree, schema, target)
     return SafeQuery(printed, target, sql, tuple(resolver.tables), tuple(resolver.columns))
 
@@ -69,8 +72,9 @@ def _stable(tree: exp.Expression, schema: Schema, target: Dialect) -> str:
         again = printing.parse(printed, target)
         allow.inspect(again)
         Resolver(catalogue_of(schema, None), target, target).query(again, None, {})
-        printing.settle_identifiers(again, target)
+        names = printing.settle_identifiers(again, target)
         before, printed = printed, printing.render(again, target)
         if printed == before:
+            lexer.read(printed, target, names)
             return printed
     raise Refused("not-stable", "the query changes its meaning when it is printed and read again", place=printed[:100])

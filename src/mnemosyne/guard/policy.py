@@ -1,9 +1,17 @@
-"""Who may see what: permitted tables, hidden columns and row filters. A frozen record; YAML at the door."""
+"""Who may see what: permitted tables, hidden columns and row filters. A frozen record; YAML at the door.
+
+The engine enforces it: a table that a rule narrows is replaced by a subquery that has only the permitted
+columns and rows, so that no way to name a column, known or forgotten, can reach what was taken away.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from mnemosyne.errors import SettingsError
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +30,7 @@ class TableRule:
         return column not in self.hidden and (self.columns is None or column in self.columns)
 
     @property
-    def restricts(self) -> bool:
+    def narrows(self) -> bool:
         """Whether the rule takes anything away."""
         return bool(self.columns is not None or self.hidden or self.rows)
 
@@ -40,3 +48,65 @@ class Policy:
         """The rule of a table, None when the table may not be read."""
         found = self.tables.get(table.lower())
         return found if found is not None else (TableRule() if self.others else None)
+
+
+def read_policy(path: Path) -> Policy:
+    """The policy of a YAML file. Raises SettingsError, naming the key, when it has no meaning.
+
+    ```yaml
+    others: false            # tables not named below may not be read
+    tables:
+      samples: {}            # in full
+      clients:
+        hide: [contact_email]
+      results:
+        columns: [result_id, sample_id, numeric_value, pass_fail, test_date, approved_date]
+        rows: approved_date IS NOT NULL
+    ```
+    """
+    import yaml
+
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise SettingsError(f"The policy {path} cannot be read: {error.strerror}.") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise SettingsError(f"The policy {path} is not YAML: {error}.") from None
+    return _policy(content, str(path))
+
+
+def _policy(content: Any, path: str) -> Policy:
+    content = _mapping(content, path, {"tables", "others"})
+    others = content.get("others", False)
+    if not isinstance(others, bool):
+        raise SettingsError(f"{path}: others is true or false, not {others!r}.")
+    tables = content.get("tables") or {}
+    if not isinstance(tables, dict):
+        raise SettingsError(f"{path}: tables maps each table to its rule.")
+    return Policy({str(name).lower(): _rule(rule, f"{path}: {name}") for name, rule in tables.items()}, others)
+
+
+def _rule(content: Any, place: str) -> TableRule:
+    content = _mapping(content, place, {"columns", "hide", "rows"})
+    rows = content.get("rows", "")
+    if not isinstance(rows, str):
+        raise SettingsError(f"{place}: rows is a condition in SQL, not {rows!r}.")
+    columns = _names(content["columns"], place) if "columns" in content else None
+    return TableRule(columns, _names(content.get("hide", []), place), rows.strip())
+
+
+def _mapping(content: Any, place: str, keys: set[str]) -> dict[str, Any]:
+    if content is None:
+        return {}
+    if not isinstance(content, dict):
+        raise SettingsError(f"{place}: expected keys {', '.join(sorted(keys))}.")
+    unknown = set(map(str, content)) - keys
+    if unknown:
+        raise SettingsError(f"{place}: {', '.join(sorted(unknown))} is no key; keys are {', '.join(sorted(keys))}.")
+    return content
+
+
+def _names(content: Any, place: str) -> frozenset[str]:
+    if not isinstance(content, list) or not all(isinstance(name, str) for name in content):
+        raise SettingsError(f"{place}: columns and hide are lists of names.")
+    return frozenset(name.lower() for name in content)

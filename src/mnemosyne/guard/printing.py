@@ -6,16 +6,25 @@ lexer of forty lines that knows nothing of sqlglot: every word outside quotes mu
 
 from __future__ import annotations
 
+import logging
 from functools import lru_cache
+from itertools import pairwise
 from typing import NoReturn
 
 from sqlglot import exp
 from sqlglot.dialects.dialect import Dialect as SqlglotDialect
 from sqlglot.errors import ErrorLevel, SqlglotError, UnsupportedError
+from sqlglot.tokenizer_core import Token, TokenType
 
-from mnemosyne.guard import words
+from mnemosyne.guard import allow, words
 from mnemosyne.guard.query import Dialect
 from mnemosyne.guard.refused import Refused
+
+MAX_TOKENS = 4_000
+"""Words and marks of one query at most."""
+
+# What the printer cannot say becomes a refusal; sqlglot would also log it on the way.
+logging.getLogger("sqlglot").setLevel(logging.ERROR)
 
 
 @lru_cache(maxsize=8)
@@ -25,8 +34,13 @@ def _dialect(name: Dialect) -> SqlglotDialect:
 
 def parse(text: str, dialect: Dialect) -> exp.Expression:
     """The one query that the text holds. Refuses anything else."""
+    reader = _dialect(dialect)
     try:
-        statements = [one for one in _dialect(dialect).parse(text, error_level=ErrorLevel.IMMEDIATE) if one is not None]
+        tokens = reader.tokenize(text)
+        _refuse_tokens(tokens)
+        statements = [
+            one for one in reader.parser(error_level=ErrorLevel.IMMEDIATE).parse(tokens, text) if one is not None
+        ]
     except SqlglotError as error:
         raise Refused("syntax", *_syntax_error(error)) from None
     statements = [one for one in statements if not isinstance(one, exp.Semicolon)]
@@ -42,6 +56,15 @@ def parse(text: str, dialect: Dialect) -> exp.Expression:
     if isinstance(statement, exp.Expression) and isinstance(statement, exp.Query):
         return statement
     _refuse_statement(statement)
+
+
+def _refuse_tokens(tokens: list[Token]) -> None:
+    """What the parser would swallow: it reads the first number and word of an interval and drops the rest."""
+    if len(tokens) > MAX_TOKENS:
+        raise Refused("too-long", f"the query has {len(tokens):,} words; at most {MAX_TOKENS:,} are read")
+    for first, second in pairwise(tokens):
+        if first.token_type == TokenType.INTERVAL and second.token_type == TokenType.STRING:
+            allow.inspect_duration(second.text)
 
 
 def _syntax_error(error: SqlglotError) -> tuple[str]:
@@ -63,18 +86,21 @@ def _refuse_statement(statement: exp.Expr) -> NoReturn:
     raise Refused("not-a-query", f"{word} is not a query; write one SELECT", place=word)
 
 
-def settle_identifiers(tree: exp.Expression, target: Dialect) -> None:
-    """Quote every name that is not a plain word, and no other."""
+def settle_identifiers(tree: exp.Expression, target: Dialect) -> frozenset[str]:
+    """Quote every name that is not a plain word, and no other. Returns the plain ones in lower case."""
+    bare: set[str] = set()
     plain = words.PLAIN_LOWER if target == "postgres" else words.PLAIN
     for node in tree.find_all(exp.Identifier):
         name = node.this
         quoted = node.args.get("quoted")
         if (plain if quoted else words.PLAIN).fullmatch(name) and name.lower() not in words.RESERVED:
             node.args["quoted"] = False
+            bare.add(name.lower())
         else:
             node.args["quoted"] = True
             if "\x00" in name or not name:
                 raise Refused("construct", "a name may not be empty", place=name)
+    return frozenset(bare)
 
 
 def render(tree: exp.Expression, target: Dialect) -> str:

@@ -47,7 +47,7 @@ def _refuse_strange_characters(text: str) -> None:
     for position, character in enumerate(text):
         if character in "\t\n\r" or (character.isascii() and character.isprintable()):
             continue
-        if unicodedata.category(character) in _STRANGE_CATEGORIES:
+        if character == "\ufffd" or unicodedata.category(character) in _STRANGE_CATEGORIES:
             raise Refused(
                 "strange-text",
                 f"the character U+{ord(character):04X} at position {position} is invisible or a control character",
