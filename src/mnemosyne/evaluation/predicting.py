@@ -135,10 +135,16 @@ def _greedy(
     """One greedy draft a question, batched over the engine's slots; nothing runs."""
     for schema, group in _by_schema(examples):
         ddl = bench.schemas[schema].to_ddl()
-        prompts = [prompt.build(ddl, example.question) for example in group]
-        for index, [completion] in engine.complete_many(prompts, Sampling(max_tokens=way.max_tokens)):
-            sql = prompt.extract_sql(completion.text)
-            yield Prediction(group[index].id, sql, **_cost([completion]))
+        prompts = {example.id: prompt.build(ddl, example.question) for example in group}
+        fit = [name for name, text in prompts.items() if _fits(engine, text, way)]
+        yield from (Prediction(name, "", finish="length", refusal="too-long") for name in prompts.keys() - set(fit))
+        sampling = Sampling(max_tokens=way.max_tokens)
+        for index, [completion] in engine.complete_many([prompts[name] for name in fit], sampling):
+            yield Prediction(fit[index], prompt.extract_sql(completion.text), **_cost([completion]))
+
+
+def _fits(engine: Engine, text: prompt.Prompt, way: Way) -> bool:
+    return engine.count_tokens(text.text) + way.max_tokens <= engine.context
 
 
 def _assisted(

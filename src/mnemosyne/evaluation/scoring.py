@@ -152,6 +152,7 @@ def cost(scores: Sequence[Score], wall_seconds: float) -> dict[str, Any]:
     return {
         "seconds_median": _quantile(seconds, 0.5),
         "seconds_p95": _quantile(seconds, 0.95),
+        "seconds_quantiles": [_quantile(seconds, step / 20) for step in range(21)] if seconds else [],
         "wall_seconds": wall_seconds,
         "tokens": sum(prediction.tokens for prediction in predictions),
         "prompt_tokens": sum(prediction.prompt_tokens for prediction in predictions),

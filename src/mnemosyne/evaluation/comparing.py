@@ -1,0 +1,52 @@
+"""Two finished runs of one bench, question by question."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from mnemosyne.datasets.jsonl import read_lines
+from mnemosyne.errors import EvaluationError
+from mnemosyne.evaluation import record
+from mnemosyne.evaluation.running import slug
+from mnemosyne.evaluation.statistics import paired
+
+_FIELDS = {"EX": "strict", "EX lenient": "lenient", "TS": "everywhere", "EM": "exact", "VLD": "valid"}
+
+
+def compare(first: Path, second: Path, *, metric: str = "", seed: int = 0) -> dict[str, Any]:
+    """Every system of one run against every system of the other, on the questions that both were asked.
+
+    Raises EvaluationError: another metric version, or another bench, or other golds.
+    """
+    one, other = record.load(first), record.load(second)
+    for what, a, b in (
+        ("metric", one["metric"], other["metric"]),
+        ("bench", one["bench"]["name"], other["bench"]["name"]),
+        ("questions, engine, clock or populations", one["bench"]["identity"], other["bench"]["identity"]),
+    ):
+        if a != b:
+            raise EvaluationError(
+                f"The runs cannot be compared, their {what} differ: {a} and {b}.",
+                hint="Measure both with the same bench, limit and version.",
+            )
+    metric = metric or ("TS" if "TS" in one["metrics"] else "EX")
+    if metric not in one["metrics"] or metric not in other["metrics"]:
+        raise EvaluationError(f"{metric!r} was not measured.", hint=f"Measured: {', '.join(one['metrics'])}.")
+    pairs = []
+    for a in one["systems"]:
+        for b in other["systems"]:
+            ours, theirs = _hits(first, a["label"], metric), _hits(second, b["label"], metric)
+            result = paired(list(ours.values()), [theirs[name] for name in ours], seed=seed)
+            if result is None:
+                continue
+            gained = [name for name in ours if theirs[name] and not ours[name]]
+            lost = [name for name in ours if ours[name] and not theirs[name]]
+            pairs.append({"first": a["label"], "second": b["label"], **asdict(result), "gained": gained, "lost": lost})
+    return {"metric": one["metric"], "measure": metric, "bench": one["bench"], "pairs": pairs}
+
+
+def _hits(folder: Path, label: str, metric: str) -> dict[str, bool]:
+    rows = read_lines(folder / "scores" / f"{slug(label)}.jsonl")
+    return {row["id"]: bool(row[_FIELDS[metric]]) for _, row in rows}

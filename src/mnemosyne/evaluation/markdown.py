@@ -1,0 +1,92 @@
+"""The report of a run as Markdown, to paste into a document; plots lie beside it as SVG files."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from mnemosyne.evaluation.diagnosis import CATEGORIES
+from mnemosyne.evaluation.tables import difference, figure
+
+Record = dict[str, Any]
+
+
+def markdown(record: Record, drawings: dict[str, str]) -> str:
+    """The whole document."""
+    from mnemosyne.evaluation.report import main_metric, quoted_rows
+
+    bench, metrics, metric = record["bench"], list(record["metrics"]), main_metric(record)
+    parts = [
+        f"# {bench['name']}",
+        f"{bench['n']} questions on {bench['engine']}, {bench['populations']} population(s) a schema, today frozen at "
+        f"{bench['today']}. Metric {record['metric']}; percent with 95 % bootstrap intervals, seed {record['seed']}.",
+    ]
+    rows = [
+        [s["label"], *(_figure(s["figures"]["all"].get("all", {}).get(m)) for m in metrics)] for s in record["systems"]
+    ]
+    for model in dict.fromkeys(t.model for t in quoted_rows(record)):
+        values = {t.metric: t.value for t in quoted_rows(record) if t.model == model and t.slice == "all"}
+        rows.append([f"*{model} (theirs)*", *(f"*{values[m]:.1f}*" if m in values else "–" for m in metrics)])
+    parts += [_picture("metrics", drawings), _table(["model", *metrics], rows)]
+    for kind in ("tier", "hardness"):
+        if kind in drawings:
+            names = list(dict.fromkeys(name for s in record["systems"] for name in s["figures"][kind]))
+            rows = [
+                [s["label"], *(_figure(s["figures"][kind].get(n, {}).get(metric)) for n in names)]
+                for s in record["systems"]
+            ]
+            parts += [f"## {metric} by {kind}", _picture(kind, drawings), _table(["model", *names], rows)]
+    if record["pairs"]:
+        rows = [
+            [p["second"], p["first"], difference(p), str(p["only_second"]), str(p["only_first"]), f"{p['p']:.2g}"]
+            for p in record["pairs"]
+        ]
+        head = ["model", "against", "difference", "only it right", "only the other", "McNemar p"]
+        parts += ["## Question by question", _table(head, rows)]
+    if "errors" in drawings:
+        seen = [c for c in [*CATEGORIES, "answered"] if any(c in s["errors"] for s in record["systems"])]
+        rows = [[c, *(str(s["errors"].get(c, 0)) for s in record["systems"])] for c in seen]
+        parts += ["## What goes wrong", _picture("errors", drawings)]
+        parts += [_table(["category", *(s["label"] for s in record["systems"])], rows)]
+    parts += ["## Cost", _costs(record)]
+    parts += [_picture(name, drawings) for name in ("latency", "reliability") if name in drawings]
+    parts += ["## Recipe", _recipe(record)]
+    return "\n\n".join(parts) + "\n"
+
+
+def _figure(value: Record | None) -> str:
+    return figure(value) if value else "–"
+
+
+def _picture(name: str, drawings: dict[str, str]) -> str:
+    return f"![{name}](plots/{name}.svg)" if name in drawings else ""
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [head, ["---"] + ["---:"] * (len(head) - 1), *rows]
+    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
+
+
+def _costs(record: Record) -> str:
+    head = ["model", "s median", "s 95 %", "wall s", "tokens out", "refused", "failed", "repaired", "votes"]
+    rows = []
+    for system in record["systems"]:
+        c = system["cost"]
+        rows.append(
+            [system["label"], f"{c['seconds_median']:.2f}", f"{c['seconds_p95']:.2f}", f"{c['wall_seconds']:.0f}",
+             f"{c['tokens']}", str(c["refused"]), str(c["failed"]), str(c["repaired"]), str(c["votes"])]
+        )  # fmt: skip
+    return _table(head, rows)
+
+
+def _recipe(record: Record) -> str:
+    bench, machine = record["bench"], record["machine"]
+    lines = [
+        f"- data fingerprint {bench['fingerprint']}, bench identity {bench['identity']}",
+        f"- {machine['processor']}, {machine['cores']} cores, {machine['system']}, Python {machine['python']}",
+        f"- mnemosyne {record['version']}, made {record['made']}",
+    ]
+    for system in record["systems"]:
+        known = ", ".join(f"{name} `{value}`" for name, value in system["weights"].items())
+        lines.append(f"- {system['label']}: {known or 'weights unknown'}")
+    return "\n".join(lines)
