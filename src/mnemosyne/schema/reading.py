@@ -12,6 +12,7 @@ from mnemosyne.errors import SchemaError
 from mnemosyne.schema import Column, ForeignKey, Schema, Table
 from mnemosyne.schema.checks import value_lists
 from mnemosyne.schema.tokens import Token, Tokens, tokenize
+from mnemosyne.schema.writing import plain
 
 _DEFAULT_NAMESPACES = {"public", "main", "dbo"}
 _TABLE_KINDS = ("TEMP", "TEMPORARY", "UNLOGGED", "GLOBAL", "LOCAL", "FOREIGN", "EXTERNAL", "RECURSIVE")
@@ -61,6 +62,7 @@ class _Reader:
         self.enums: dict[str, tuple[str | int | float, ...]] = {}
         self.domains: dict[str, Column] = {}
         self.case_sensitive = False
+        self.quoted: set[str] = set()
 
     def statement(self, tokens: Tokens) -> None:
         """Read one statement, or pass it over."""
@@ -103,7 +105,10 @@ class _Reader:
         if not draft.columns:
             raise SchemaError(f"Line {draft.line}: table {draft.name} has no columns.", hint="Give it at least one.")
         self._table_options(draft, tokens)
-        self.drafts.setdefault(self._key(draft.namespace, draft.name), draft)
+        known = self.drafts.setdefault(self._key(draft.namespace, draft.name), draft)
+        for key, column in draft.columns.items():
+            # data sets give a table once for every part of it that a query uses
+            known.columns.setdefault(key, column)
         following = tokens.from_word("CREATE")
         if following is not None:
             self.statement(following)
@@ -318,8 +323,10 @@ class _Reader:
                 f"Line {token.line}: a name was expected, not {token.text!r}.",
                 hint="Put names with spaces or signs in double quotes.",
             )
-        if token.kind == "quoted" and self.dialect == "postgres" and token.text != token.text.lower():
-            self.case_sensitive = True
+        if token.kind == "quoted" and self.dialect == "postgres":
+            self.quoted.add(token.text)
+            # quotes that only its capitals can need: this text follows PostgreSQL's rule
+            self.case_sensitive = self.case_sensitive or (plain(token.text) and token.text != token.text.lower())
         return token.text
 
     def schema(self, text: str) -> Schema:
@@ -332,15 +339,26 @@ class _Reader:
         return Schema(tuple(self._finish(draft) for draft in self.drafts.values()), self.case_sensitive)
 
     def _finish(self, draft: _Draft) -> Table:
+        keys = [self._resolve(key) for key in draft.foreign_keys]
         return Table(
-            name=draft.name,
-            columns=tuple(draft.columns.values()),
-            primary_key=draft.spelled(draft.primary_key),
-            foreign_keys=tuple(self._resolve(key) for key in draft.foreign_keys),
+            name=self._stored(draft.name),
+            columns=tuple(replace(column, name=self._stored(column.name)) for column in draft.columns.values()),
+            primary_key=self._all_stored(draft.spelled(draft.primary_key)),
+            foreign_keys=tuple(
+                ForeignKey(self._all_stored(key.columns), self._stored(key.table), self._all_stored(key.references))
+                for key in keys
+            ),
             comment=draft.comment,
             is_view=draft.is_view,
-            namespace=draft.namespace,
+            namespace=self._stored(draft.namespace),
         )
+
+    def _stored(self, name: str) -> str:
+        """A name as PostgreSQL stores it, when the text follows its rule; else as written."""
+        return name.lower() if self.case_sensitive and plain(name) and name not in self.quoted else name
+
+    def _all_stored(self, names: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(self._stored(name) for name in names)
 
     def _resolve(self, key: ForeignKey) -> ForeignKey:
         """A key with its target spelled as the target is, and its columns named when they were left out."""

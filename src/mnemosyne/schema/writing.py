@@ -43,6 +43,7 @@ _RESERVED_WORDS = """
     union unique user using variadic verbose when where window with"""
 _RESERVED = frozenset(_RESERVED_WORDS.split())
 """Words that PostgreSQL accepts as a name only in quotes."""
+_PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
 @lru_cache(maxsize=4096)
@@ -67,10 +68,14 @@ def type_name(text: str) -> str:
     return group + arrays
 
 
+def plain(text: str) -> bool:
+    """True for a name that PostgreSQL reads without quotes, whatever the case of its letters."""
+    return bool(_PLAIN.fullmatch(text)) and text.lower() not in _RESERVED
+
+
 def name(text: str, case_sensitive: bool = False) -> str:
     """A name, in double quotes only where PostgreSQL would need them."""
-    plain = re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", text) and text.lower() not in _RESERVED
-    if plain and not (case_sensitive and text != text.lower()):
+    if plain(text) and not (case_sensitive and text != text.lower()):
         return text
     return '"' + text.replace('"', '""') + '"'
 
