@@ -1,0 +1,104 @@
+"""Small builders of SQL trees, and the walk that translations share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TypeAlias
+
+from sqlglot import exp
+
+from mnemosyne.guard.kinds import Kind, kind_of, marked
+
+Node: TypeAlias = exp.Expression
+Rule = Callable[[exp.Expression], "exp.Expression | None"]
+"""Gets a node whose children are translated; returns what takes its place, None to leave it."""
+
+
+class Untranslatable(ValueError):
+    """A construct of PostgreSQL has no equal in the target dialect; the text says which and where."""
+
+    def __init__(self, reason: str, node: exp.Expression | None = None) -> None:
+        super().__init__(reason)
+        self.place = node.sql("postgres")[:120] if node is not None else ""
+
+
+def call(name: str, *arguments: exp.Expression | str | int, kind: Kind | None = None) -> exp.Expression:
+    """A function call; Python texts and numbers become literals."""
+    made = exp.Anonymous(this=name.upper(), expressions=[literal(argument) for argument in arguments])
+    return marked(made, kind) if kind else made
+
+
+def literal(value: exp.Expression | str | int) -> exp.Expression:
+    """A tree of a Python text or number; a tree is itself."""
+    if isinstance(value, str):
+        return marked(exp.Literal.string(value), "text")
+    if isinstance(value, int):
+        plain = marked(exp.Literal.number(abs(value)), "int")
+        return plain if value >= 0 else marked(exp.Neg(this=plain), "int")
+    return value
+
+
+def cast(node: exp.Expression, type_: str, kind: Kind) -> exp.Expression:
+    """CAST(node AS type)."""
+    return marked(exp.Cast(this=node, to=exp.DataType.build(type_)), kind)
+
+
+def paren(node: exp.Expression) -> exp.Expression:
+    """Parentheses around anything that is not already one piece."""
+    if isinstance(node, (exp.Column, exp.Literal, exp.Func, exp.Paren, exp.Boolean, exp.Null)):
+        return node
+    return marked(exp.Paren(this=node), kind_of(node))
+
+
+def bare(node: exp.Expression) -> exp.Expression:
+    """The node inside any parentheses."""
+    while isinstance(node, exp.Paren):
+        node = node.this
+    return node
+
+
+def is_text(node: object) -> bool:
+    """A quoted literal."""
+    return isinstance(node, exp.Literal) and bool(node.is_string)
+
+
+def whole(node: object) -> int | None:
+    """The value of a written whole number."""
+    if isinstance(node, exp.Expression):
+        node = bare(node)
+    if isinstance(node, exp.Neg):
+        inner = whole(node.this)
+        return None if inner is None else -inner
+    if isinstance(node, exp.Literal) and not node.is_string and node.name.isdigit():
+        return int(node.name)
+    return None
+
+
+def joined(pieces: list[exp.Expression]) -> exp.Expression:
+    """`a || b || c`."""
+    if not pieces:
+        return literal("")
+    result = pieces[0]
+    for piece in pieces[1:]:
+        result = exp.DPipe(this=result, expression=piece, safe=True)
+    return marked(exp.Paren(this=result), "text") if len(pieces) > 1 else result
+
+
+def rewrite(node: exp.Expression, rules: Mapping[type[exp.Expression], Rule]) -> exp.Expression:
+    """Translate a tree from its leaves up. What takes a node's place keeps its kind unless it has its own."""
+    for name, value in list(node.args.items()):
+        if isinstance(value, exp.Expression):
+            changed = rewrite(value, rules)
+            if changed is not value:
+                node.set(name, changed)
+        elif isinstance(value, list):
+            items = [rewrite(item, rules) if isinstance(item, exp.Expression) else item for item in value]
+            if any(a is not b for a, b in zip(items, value, strict=True)):
+                node.set(name, items)
+    rule = rules.get(type(node))
+    changed = rule(node) if rule is not None else None
+    if changed is None or changed is node:
+        return node
+    if "kind" not in changed.meta:
+        marked(changed, kind_of(node))
+    return changed
