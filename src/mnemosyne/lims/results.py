@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 Bools = NDArray[np.bool_]
 NEVER = np.datetime64("NaT", "D")
-COUNTABLE = 300
-"""Colonies above this number are not counted: the result is `> 300`."""
+COUNTABLE = 100
+"""Colonies above this number are not counted: the result is `> 100`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +146,7 @@ def _findings(
     value = np.where(acidity, np.minimum(np.round(value, 2), np.where(fails, 14.0, 9.5)), value)
 
     # Nothing found: either 0, or "less than the detection limit", by the habit of the bench.
-    below = (value < least) & ((value > 0) | (rng.random(len(sample)) < 0.6))
+    below = (value < least) & ((value > 0) | (rng.random(len(sample)) < 0.4))
     above = counted & fails & forbidden & ~presence & (value > COUNTABLE)
     value = np.where(below, least, np.where(above, float(COUNTABLE), value))
     verdict = np.where(np.isnan(limit), 0, np.where(fails, 2, 1))
