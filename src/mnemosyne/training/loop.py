@@ -1,0 +1,287 @@
+"""The training loop on shared prefixes: step by step, resumable after any interruption.
+
+It knows rows, a model and a folder; it does not know databases (`judge` says whether an answer is right) nor
+screens (`listen` is told what happened).
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import resource
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mnemosyne.errors import TrainingError
+from mnemosyne.training import checkpoint, lora, optimiser, plan
+from mnemosyne.training.attention import NAME
+from mnemosyne.training.data import Loaded, epoch_rows
+from mnemosyne.training.recipe import Recipe
+from mnemosyne.training.rows import Row
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from mnemosyne.training.packing import Pack
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class StepDone:
+    """One optimizer step."""
+
+    step: int
+    """Steps done, from 1."""
+    loss: float
+    """Mean cross-entropy of an answer token, nats."""
+    rate: float
+    """Learning rate."""
+    norm: float
+    """Norm of the gradient before it was cut."""
+    questions: int
+    """Rows of the step."""
+    tokens: int
+    """Tokens computed, shared prefixes counted once."""
+    schemas: int
+    """Different schemas in the step."""
+    seconds: float
+    """Wall time of the step."""
+    hours: float
+    """Wall time of training so far, over all sittings."""
+    memory_gb: float
+    """Peak memory of the process."""
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """One measurement on the validation set."""
+
+    step: int
+    """Steps done."""
+    loss: float
+    """Mean cross-entropy of an answer token, nats."""
+    right: int | None
+    """Answers with the gold's rows; None when nothing was executed."""
+    asked: int
+    """Questions asked."""
+    seconds: float
+    """Wall time of the measurement."""
+    best: bool = False
+    """True when the recipe's rule prefers this checkpoint to all before."""
+
+
+Listen = Callable[[StepDone | Measured], None]
+"""Told of every step and measurement."""
+
+Measure = Callable[["Trainer"], Measured]
+"""Measures the model under training (`selection.Validator`)."""
+
+
+def schedule(loaded: Sequence[Loaded], recipe: Recipe) -> list[plan.Step]:
+    """Every step of the run, in order: a function of data and recipe alone."""
+    steps: list[plan.Step] = []
+    for number in range(math.ceil(recipe.epochs)):
+        rows = epoch_rows(loaded, recipe.seed, number)
+        share = min(1.0, recipe.epochs - number)
+        made = plan.epoch(
+            rows,
+            batch=recipe.batch,
+            group_size=recipe.group_size,
+            pack_tokens=recipe.pack_tokens,
+            seed=recipe.seed,
+            number=number,
+        )
+        steps.extend(made[: max(1, round(share * len(made)))])
+    return steps[: recipe.max_steps] if recipe.max_steps else steps
+
+
+class Trainer:
+    """A model with adapters, its optimizer and the steps to go."""
+
+    def __init__(self, model: Any, recipe: Recipe, steps: Sequence[plan.Step], folder: Path) -> None:
+        self.model = model
+        self.recipe = recipe
+        self.steps = steps
+        self.folder = folder
+        self.done = 0
+        self.hours = 0.0
+        self.measurements: list[Measured] = []
+        lora.attach(model, recipe.rank, recipe.alpha, recipe.targets, recipe.seed)
+        model.config._attn_implementation = NAME
+        self.named: dict[str, nn.Parameter] = lora.parameters(model)
+        self.optimizer = optimiser.adamw(self.named, recipe.weight_decay)
+
+    @property
+    def checkpoints(self) -> Path:
+        """Folder of the checkpoints."""
+        return self.folder / "checkpoints"
+
+    def loss(self, pack: Pack) -> Tensor:
+        """Summed cross-entropy of a pack's answer tokens, nats."""
+        from mnemosyne.training.loss import answer_loss
+
+        hidden = self.model.model(
+            input_ids=pack.input_ids,
+            position_ids=pack.position_ids,
+            attention_mask={"full_attention": None},
+            layout=pack.layout,
+            use_cache=False,
+        ).last_hidden_state[0]
+        return answer_loss(hidden[pack.predict_at], self.model.lm_head.weight, pack.labels)
+
+    def step(self) -> StepDone:
+        """One optimizer step. Raises TrainingError when loss or gradient is not a number; nothing is changed then."""
+        import torch
+
+        from mnemosyne.training.packing import pack
+
+        started = time.perf_counter()
+        step = self.steps[self.done]
+        rate = optimiser.rate(self.done, len(self.steps), self.recipe.learning_rate, self.recipe.warmup)
+        self.model.train()
+        self.optimizer.zero_grad(set_to_none=True)
+        total = 0.0
+        for groups in step.packs:
+            batch = pack(groups)
+            loss = self.loss(batch)
+            self._finite(loss.item(), "loss", batch.ids)
+            (loss / step.answers).backward()  # type: ignore[no-untyped-call]
+            total += loss.item()
+        norm = torch.nn.utils.clip_grad_norm_(self.named.values(), self.recipe.clip).item()
+        self._finite(norm, "gradient", [row.id for row in step.rows])
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        self.optimizer.step()
+        self.done += 1
+        seconds = time.perf_counter() - started
+        self.hours += seconds / 3600
+        return StepDone(
+            self.done,
+            total / step.answers,
+            rate,
+            norm,
+            len(step.rows),
+            step.tokens,
+            step.schemas,
+            seconds,
+            self.hours,
+            peak_memory_gb(),
+        )
+
+    def _finite(self, value: float, what: str, ids: Sequence[str]) -> None:
+        if math.isfinite(value):
+            return
+        raise TrainingError(
+            f"The {what} of step {self.done + 1} is {value}; its rows: {', '.join(ids[:64])}.",
+            hint=f"The last good checkpoint is kept in {self.checkpoints}. Lower learning_rate, or look at these rows.",
+        )
+
+    def save(self) -> Path:
+        """Write a checkpoint of now."""
+        import torch
+
+        state = {
+            "steps": len(self.steps),
+            "hours": self.hours,
+            "measurements": [asdict(m) for m in self.measurements],
+            "random": torch.get_rng_state().numpy().tobytes().hex(),
+        }
+        moments = optimiser.moments(self.optimizer, self.named)
+        return checkpoint.save(self.checkpoints, self.done, lora.tensors(self.model), moments, state)
+
+    def resume(self) -> bool:
+        """Go on from the newest whole checkpoint. False when there is none."""
+        import numpy as np
+        import torch
+
+        saved = checkpoint.newest(self.checkpoints)
+        if saved is None:
+            return False
+        if saved.state["steps"] != len(self.steps):
+            raise TrainingError(
+                f"The checkpoint belongs to a run of {saved.state['steps']} steps; this recipe has {len(self.steps)}.",
+                hint="Recipe or data have changed: start a new run folder with --out.",
+            )
+        lora.load(self.model, saved.adapter)
+        optimiser.restore(self.optimizer, self.named, saved.optimizer)
+        self.done, self.hours = saved.step, saved.state["hours"]
+        self.measurements = [Measured(**m) for m in saved.state["measurements"]]
+        torch.set_rng_state(
+            torch.from_numpy(np.frombuffer(bytes.fromhex(saved.state["random"]), dtype=np.uint8).copy())
+        )
+        return True
+
+    def checkpoint_bytes(self) -> int:
+        """What the next checkpoint needs: the adapter and its two moments, fp32."""
+        return 12 * sum(parameter.numel() for parameter in self.named.values())
+
+
+def run(trainer: Trainer, measure: Measure | None, listen: Listen) -> None:
+    """Train to the end of the schedule, or until patience is lost; checkpoints and measurements by the clock.
+
+    Calls `listen` with each Measured after the trainer's `measurements` holds it, so that the listener may
+    export the adapter of a new best.
+    """
+    recipe = trainer.recipe
+    saved = measured = time.monotonic()
+    checkpoint.need_room(trainer.checkpoints, trainer.checkpoint_bytes())
+    while trainer.done < len(trainer.steps):
+        listen(trainer.step())
+        now = time.monotonic()
+        last = trainer.done == len(trainer.steps)
+        validation = recipe.validation
+        if measure is not None and validation and (last or now - measured > validation.minutes * 60):
+            _measure(trainer, measure, listen)
+            measured = saved = time.monotonic()
+            if _impatient(trainer.measurements, validation.patience):
+                log.info("no better measurement in the last %d: stopping early", validation.patience)
+                return
+        elif last or now - saved > recipe.checkpoint_minutes * 60:
+            trainer.save()
+            saved = time.monotonic()
+            checkpoint.need_room(trainer.checkpoints, trainer.checkpoint_bytes())
+
+
+def _measure(trainer: Trainer, measure: Measure, listen: Listen) -> None:
+    result = measure(trainer)
+    best = all(better(result, old, trainer.recipe.select) for old in trainer.measurements)
+    result = Measured(**{**asdict(result), "best": best})
+    trainer.measurements.append(result)
+    listen(result)
+    trainer.save()
+
+
+def better(new: Measured, old: Measured, select: str) -> bool:
+    """True when the rule `select` prefers `new`: more right answers, the loss deciding ties; or the loss alone."""
+    if select == "execution" and new.right is not None and old.right is not None and new.right != old.right:
+        return new.right > old.right
+    return new.loss < old.loss
+
+
+def _impatient(measurements: Sequence[Measured], patience: int) -> bool:
+    return bool(patience) and len(measurements) > patience and not any(m.best for m in measurements[-patience:])
+
+
+def evaluation_loss(trainer: Trainer, rows: Sequence[Row]) -> float:
+    """Mean cross-entropy of an answer token on `rows`, nats."""
+    import torch
+
+    from mnemosyne.training.packing import pack
+
+    recipe = trainer.recipe
+    steps = plan.epoch(
+        rows, batch=len(rows), group_size=recipe.group_size, pack_tokens=recipe.pack_tokens, seed=0, number=0
+    )
+    trainer.model.eval()
+    with torch.no_grad():
+        total = sum(trainer.loss(pack(groups)).item() for step in steps for groups in step.packs)
+    return total / sum(row.answers for row in rows)
+
+
+def peak_memory_gb() -> float:
+    """Peak resident memory of this process so far."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6

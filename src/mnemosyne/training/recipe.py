@@ -1,0 +1,264 @@
+"""The recipe of a training run: one frozen record, read from YAML, every fault named with its line."""
+
+from __future__ import annotations
+
+import difflib
+import types
+import typing
+from collections.abc import Mapping
+from dataclasses import MISSING, dataclass, fields, is_dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+
+from mnemosyne.errors import RecipeError
+
+SHIPPED = resources.files("mnemosyne.data") / "recipes"
+"""Where the recipes of the distribution are."""
+
+TARGETS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
+"""Every linear layer of a Qwen2 block, as transformers names them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A file of rows to train on."""
+
+    path: str
+    """JSONL (.gz) of examples, relative to the recipe; `mnemosyne:lab-train.jsonl.gz` is a shipped set."""
+    weight: float = 1.0
+    """How often its rows come in an epoch: 0.5 is a random half (another each epoch), 2 is each row twice."""
+    cap: int = 0
+    """Rows of an epoch at most, 0 for no limit."""
+
+
+@dataclass(frozen=True, slots=True)
+class Validation:
+    """The set that chooses the checkpoint."""
+
+    path: str
+    """JSONL (.gz) of examples, like `Source.path`. No row of it may be in the training data."""
+    questions: int = 60
+    """Questions whose answers are generated and executed; the same ones each time."""
+    database: str = ""
+    """URL of the database that they are asked of, `lab` for a demo laboratory made for the run, empty: none, so
+    only the loss is measured."""
+    minutes: float = 15.0
+    """Wall time between two measurements."""
+    patience: int = 0
+    """Stop after so many measurements without a better one; 0 never stops early."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """Everything that decides what a run learns. Equal recipes, data and weights give equal runs."""
+
+    name: str
+    """Name of the run and of its adapter."""
+    base: str
+    """Catalogue name or path of the weights, quantised (GGUF) for frame `shared-prefix`, a hub name for `trl`."""
+    data: tuple[Source, ...]
+    """What is learned from."""
+    validation: Validation | None = None
+    """What chooses the checkpoint; without it the last one counts."""
+    select: Literal["execution", "loss"] = "execution"
+    """Best checkpoint by execution accuracy (loss decides ties), or by loss as the reference does."""
+    frame: Literal["shared-prefix", "trl", "grpo"] = "shared-prefix"
+    """`shared-prefix`: our loop, one prefix for many questions, CPU. `trl`: SFTTrainer, GPU. `grpo`: GRPOTrainer."""
+    rank: int = 64
+    """Rank of the adapters."""
+    alpha: float = 128.0
+    """Scale of the adapters, times rank."""
+    targets: tuple[str, ...] = TARGETS
+    """Which linear layers get one."""
+    start_from: str = ""
+    """Folder of a PEFT adapter to go on from; empty starts anew."""
+    learning_rate: float = 2e-4
+    """Peak."""
+    warmup: float = 0.05
+    """Share of the steps in which the rate rises from 0; then it falls to 0 as a cosine."""
+    weight_decay: float = 0.01
+    """Of AdamW, decoupled."""
+    clip: float = 1.0
+    """Norm at which the gradient of a step is cut."""
+    optimizer: Literal["adamw", "adamw_8bit"] = "adamw"
+    """`adamw_8bit` needs bitsandbytes and a GPU; elsewhere torch AdamW is used and the log says so."""
+    load_in_4bit: bool = False
+    """QLoRA on NF4 (frame `trl`)."""
+    epochs: float = 1.0
+    """Passes over the data; a fraction is allowed."""
+    max_steps: int = 0
+    """Optimizer steps at most, 0 for no limit; the schedule ends there."""
+    batch: int = 64
+    """Questions of one optimizer step."""
+    group_size: int = 16
+    """Questions behind one prefix at most; smaller than `batch`, so that a step mixes schemas."""
+    micro_batch: int = 0
+    """Sequences of one pass (frames `trl`, `grpo`); 0 is the whole batch."""
+    pack_tokens: int = 3072
+    """Tokens of one pass at most (frame `shared-prefix`): this bounds the memory."""
+    max_tokens: int = 2048
+    """Tokens of a row at most; longer rows are listed and left out, never cut."""
+    seed: int = 0
+    """Start of the adapters and order of the rows."""
+    checkpoint_minutes: float = 5.0
+    """Wall time between two checkpoints."""
+
+
+def load(path: str | Path) -> Recipe:
+    """The recipe of a YAML file, or of a shipped one by its name (`mnemosyne-0.5b`). Raises RecipeError."""
+    file = find(path)
+    return parse(file.read_text(encoding="utf-8"), str(path))
+
+
+def find(path: str | Path) -> Path:
+    """The file that `path` means: a path, or the name of a shipped recipe. Raises RecipeError."""
+    if Path(path).is_file():
+        return Path(path)
+    shipped = {Path(str(entry)).stem: Path(str(entry)) for entry in SHIPPED.iterdir() if entry.name.endswith(".yaml")}
+    name = str(path).removesuffix(".yaml")
+    if name in shipped:
+        return shipped[name]
+    near = difflib.get_close_matches(name, shipped, 1)
+    raise RecipeError(
+        f"There is no recipe {path}.",
+        hint=(f"Did you mean {near[0]}? " if near else "") + "Shipped: " + ", ".join(sorted(shipped)) + ".",
+    )
+
+
+def parse(text: str, where: str = "recipe") -> Recipe:
+    """The recipe that YAML text describes. Raises RecipeError with `where`, line and the nearest field name."""
+    try:
+        node = yaml.compose(text, Loader=yaml.SafeLoader)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        line = f", line {mark.line + 1}" if mark else ""
+        raise RecipeError(f"{where}{line}: not YAML ({getattr(error, 'problem', error)}).") from None
+    if not isinstance(node, yaml.MappingNode):
+        raise RecipeError(f"{where}: a recipe is a mapping of fields.", hint="Start from `mnemosyne-0.5b.yaml`.")
+    reader = _Reader(where)
+    recipe: Recipe = reader.record(node, Recipe)
+    _check(recipe, reader, node)
+    return recipe
+
+
+class _Reader:
+    """YAML nodes to records; remembers the file for messages."""
+
+    def __init__(self, where: str) -> None:
+        self.where = where
+
+    def fail(self, node: yaml.Node, message: str, hint: str = "") -> RecipeError:
+        return RecipeError(f"{self.where}, line {node.start_mark.line + 1}: {message}", hint=hint)
+
+    def record(self, node: yaml.Node, kind: type[Any]) -> Any:
+        if not isinstance(node, yaml.MappingNode):
+            raise self.fail(node, f"expected the fields of {kind.__name__.lower()}: {', '.join(_hints(kind))}.")
+        hints, values = _hints(kind), {}
+        for key, value in node.value:
+            if key.value not in hints:
+                near = difflib.get_close_matches(str(key.value), hints, 1)
+                hint = f"Did you mean {near[0]}?" if near else "Fields: " + ", ".join(hints) + "."
+                raise self.fail(key, f"no field is called {key.value!r}.", hint)
+            if key.value in values:
+                raise self.fail(key, f"{key.value} is given twice.")
+            values[key.value] = self.value(value, hints[key.value], key.value)
+        for field in fields(kind):
+            if field.default is MISSING and field.name not in values:
+                raise self.fail(node, f"{field.name} is missing.", (kind.__doc__ or "").splitlines()[0])
+        return kind(**values)
+
+    def value(self, node: yaml.Node, kind: Any, name: str) -> Any:
+        origin, arguments = typing.get_origin(kind), typing.get_args(kind)
+        if origin is types.UnionType:
+            return None if _is_null(node) else self.value(node, arguments[0], name)
+        if origin is tuple:
+            if not isinstance(node, yaml.SequenceNode):
+                raise self.fail(node, f"{name} is a list.")
+            return tuple(self.value(item, arguments[0], name) for item in node.value)
+        if is_dataclass(kind):
+            return self.record(node, typing.cast("type[Any]", kind))
+        if not isinstance(node, yaml.ScalarNode):
+            raise self.fail(node, f"{name} is one value, not a list or mapping.")
+        if origin is Literal:
+            return self._choice(node, arguments, name)
+        return self._scalar(node, kind, name)
+
+    def _choice(self, node: yaml.ScalarNode, choices: tuple[str, ...], name: str) -> str:
+        if node.value in choices:
+            return str(node.value)
+        near = difflib.get_close_matches(node.value, choices, 1)
+        raise self.fail(
+            node,
+            f"{name} is one of {', '.join(choices)}, not {node.value!r}.",
+            f"Did you mean {near[0]}?" if near else "",
+        )
+
+    def _scalar(self, node: yaml.ScalarNode, kind: type, name: str) -> Any:
+        try:
+            if kind is bool:
+                return {"true": True, "false": False}[node.value.lower()]
+            return kind(node.value.replace("_", "")) if kind in (int, float) else str(node.value)
+        except (KeyError, ValueError):
+            words = {bool: "true or false", int: "a whole number", float: "a number"}
+            raise self.fail(node, f"{name} is {words[kind]}, not {node.value!r}.") from None
+
+
+def _hints(kind: type[Any]) -> dict[str, Any]:
+    return typing.get_type_hints(kind)
+
+
+def _is_null(node: yaml.Node) -> bool:
+    return isinstance(node, yaml.ScalarNode) and node.tag == "tag:yaml.org,2002:null"
+
+
+_BOUNDS: Mapping[str, tuple[float, float]] = {
+    "rank": (1, 1024),
+    "alpha": (1e-6, 1e6),
+    "learning_rate": (1e-9, 1),
+    "warmup": (0, 0.999),
+    "weight_decay": (0, 1),
+    "clip": (1e-9, 1e9),
+    "epochs": (1e-6, 1e4),
+    "max_steps": (0, 10**9),
+    "batch": (1, 10**6),
+    "group_size": (1, 10**6),
+    "micro_batch": (0, 10**6),
+    "pack_tokens": (64, 10**7),
+    "max_tokens": (16, 10**6),
+    "checkpoint_minutes": (0, 10**5),
+}
+
+
+def _check(recipe: Recipe, reader: _Reader, node: yaml.MappingNode) -> None:
+    """Values out of bounds, and fields that contradict each other."""
+    at = {key.value: value for key, value in node.value}
+    for name, (low, high) in _BOUNDS.items():
+        if not low <= getattr(recipe, name) <= high:
+            raise reader.fail(at[name], f"{name} is {getattr(recipe, name)}; it lies between {low:g} and {high:g}.")
+    if not recipe.data:
+        raise reader.fail(at["data"], "data is empty.", "Name at least one JSONL file.")
+    for i, source in enumerate(recipe.data):
+        if source.weight <= 0 or source.cap < 0:
+            raise reader.fail(at["data"].value[i], "weight is above 0 and cap not below 0.")
+    unknown = [target for target in recipe.targets if target not in TARGETS]
+    if unknown or not recipe.targets:
+        raise reader.fail(at["targets"], f"no layer is called {', '.join(unknown)!r}.", "Layers: " + ", ".join(TARGETS))
+    if recipe.group_size > recipe.batch:
+        raise reader.fail(
+            at.get("group_size", at.get("batch", node)),
+            f"group_size ({recipe.group_size}) is above batch ({recipe.batch}).",
+            "A step mixes schemas, so a group is a part of it.",
+        )
+    if recipe.max_tokens > recipe.pack_tokens and recipe.frame == "shared-prefix":
+        raise reader.fail(
+            at.get("pack_tokens", at.get("max_tokens", node)),
+            f"pack_tokens ({recipe.pack_tokens}) is below max_tokens ({recipe.max_tokens}).",
+            "One row must fit one pass.",
+        )
+    if recipe.frame == "shared-prefix":
+        for name in ("load_in_4bit", "micro_batch"):
+            if getattr(recipe, name):
+                raise reader.fail(at[name], f"{name} contradicts frame shared-prefix.", "It belongs to frame trl.")

@@ -1,0 +1,97 @@
+"""The run record: everything that is needed to say what a number means, as `run.json`."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import os
+import platform
+import time
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mnemosyne import __version__
+from mnemosyne.training.loop import Trainer, peak_memory_gb
+
+if TYPE_CHECKING:
+    from mnemosyne.training.run import Prepared
+
+LIBRARIES = ("torch", "transformers", "peft", "trl", "safetensors", "gguf", "numpy")
+"""Libraries whose versions matter to a run."""
+
+
+class Record:
+    """`run.json` of a run folder."""
+
+    def __init__(self, folder: Path, prepared: Prepared) -> None:
+        self._path = folder / "run.json"
+        self._prepared = prepared
+
+    def start(self, trainer: Trainer) -> None:
+        """What is about to be run; a resumed run notes the sitting."""
+        old: dict[str, Any] = json.loads(self._path.read_text()) if self._path.is_file() else {}
+        sittings = [*old.get("sittings", []), {"from_step": trainer.done, "started": _now()}]
+        self._write({**self._facts(trainer), "sittings": sittings})
+
+    def finish(self, trainer: Trainer) -> None:
+        """What came of it."""
+        facts = json.loads(self._path.read_text())
+        best = next((m for m in reversed(trainer.measurements) if m.best), None)
+        facts["result"] = {
+            "steps": trainer.done,
+            "hours": round(trainer.hours, 4),
+            "peak_memory_gb": round(peak_memory_gb(), 2),
+            "best": asdict(best) if best else None,
+            "finished": _now(),
+        }
+        self._write(facts)
+
+    def _facts(self, trainer: Trainer) -> dict[str, Any]:
+        prepared = self._prepared
+        return {
+            "recipe": asdict(prepared.recipe),
+            "seed": prepared.recipe.seed,
+            "base": {"name": prepared.base.name, "sha256": prepared.base.sha256},
+            "data": [
+                {
+                    "path": part.source.path,
+                    "fingerprint": part.fingerprint,
+                    "rows": len(part.rows),
+                    "too_long": [list(row) for row in part.too_long],
+                }
+                for part in prepared.loaded
+            ],
+            "steps": len(trainer.steps),
+            "questions": sum(len(step.rows) for step in trainer.steps),
+            "versions": {"mnemosyne": __version__, "python": platform.python_version()} | _versions(),
+            "machine": {"processor": _processor(), "cores": os.cpu_count()},
+        }
+
+    def _write(self, facts: dict[str, Any]) -> None:
+        partial = self._path.with_suffix(".partial")
+        partial.write_text(json.dumps(facts, indent=2) + "\n")
+        partial.replace(self._path)
+
+
+def _versions() -> dict[str, str]:
+    found = {}
+    for name in LIBRARIES:
+        try:
+            found[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def _processor() -> str:
+    info = Path("/proc/cpuinfo")
+    if info.is_file():
+        for line in info.read_text().splitlines():
+            if line.startswith("model name"):
+                return line.split(":", 1)[1].strip()
+    return platform.processor()
+
+
+def _now() -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())

@@ -1,0 +1,146 @@
+"""A whole run: recipe to folder.
+
+RUN/recipe.yaml      the recipe as it was read
+RUN/run.json         what was run, on what, for how long (`record`)
+RUN/steps.jsonl      one object a step; RUN/measurements.jsonl one a measurement
+RUN/checkpoints/     to resume from
+RUN/best/ RUN/last/  the adapter: `adapter.gguf` for llama.cpp, `adapter_model.safetensors` for PEFT
+RUN/tensorboard/     the curves, live; RUN/loss.png and RUN/accuracy.png at the end
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from mnemosyne.datasets.example import Example
+from mnemosyne.datasets.jsonl import read_examples
+from mnemosyne.errors import TrainingError
+from mnemosyne.settings import Settings
+from mnemosyne.training import adapter_gguf, base, data, loop, lora, plan
+from mnemosyne.training.data import Loaded
+from mnemosyne.training.live import Live
+from mnemosyne.training.loop import Listen, Measured, StepDone, Trainer
+from mnemosyne.training.recipe import Recipe
+from mnemosyne.training.record import Record
+from mnemosyne.training.rows import encoder
+from mnemosyne.training.selection import Judge, Validator
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """Everything that is known before a model is loaded."""
+
+    recipe: Recipe
+    """What to do."""
+    base: base.Base
+    """On what."""
+    tokenizer: Any
+    """The base's."""
+    loaded: tuple[Loaded, ...]
+    """The data."""
+    steps: tuple[plan.Step, ...]
+    """The schedule."""
+    validation: tuple[Example, ...]
+    """Examples of the validation file."""
+    validation_path: Path | None
+    """Where they are from."""
+
+
+def prepare(recipe: Recipe, folder: Path, settings: Settings) -> Prepared:
+    """Read data and weights' names, make the schedule. `folder` is the recipe's. Raises the errors of each part."""
+    weights = base.prepare(recipe.base, settings)
+    tokenizer = base.load_tokenizer(weights)
+    loaded = data.load(recipe, folder, encoder(tokenizer))
+    steps = loop.schedule(loaded, recipe)
+    if not steps or not any(part.rows for part in loaded):
+        raise TrainingError("No row fits max_tokens, so there is nothing to learn.", hint="Raise max_tokens.")
+    examples: Sequence[Example] = ()
+    path = None
+    if recipe.validation:
+        path = data.locate(recipe.validation.path, folder)
+        examples = read_examples(path)
+    return Prepared(recipe, weights, tokenizer, tuple(loaded), tuple(steps), tuple(examples), path)
+
+
+def train(prepared: Prepared, out: Path, *, resume: bool, judge: Judge | None, listen: Listen) -> Path:
+    """Train and give the folder of the best adapter. Raises TrainingError."""
+    recipe = prepared.recipe
+    if out.exists() and any(out.iterdir()) and not resume:
+        raise TrainingError(f"{out} is not empty.", hint="--resume goes on there; --out names another folder.")
+    out.mkdir(parents=True, exist_ok=True)
+    model = base.load_model(prepared.base)
+    trainer = Trainer(model, recipe, prepared.steps, out)
+    if recipe.start_from:
+        start_from(model, Path(recipe.start_from))
+    if resume:
+        trainer.resume()
+    (out / "recipe.yaml").write_text(yaml.safe_dump(json.loads(json.dumps(asdict(recipe))), sort_keys=False))
+    record = Record(out, prepared)
+    record.start(trainer)
+    live = Live(out, trainer.done)
+    measure = validator(prepared, judge) if recipe.validation else None
+
+    def told(event: StepDone | Measured) -> None:
+        live(event)
+        if isinstance(event, Measured) and event.best:
+            export(trainer, prepared, out / "best")
+        listen(event)
+
+    loop.run(trainer, measure, told)
+    export(trainer, prepared, out / "last")
+    live.close()
+    record.finish(trainer)
+    return out / ("best" if (out / "best").is_dir() else "last")
+
+
+def validator(prepared: Prepared, judge: Judge | None) -> Validator:
+    """The recipe's validation set, ready to measure."""
+    validation = prepared.recipe.validation
+    assert validation is not None and prepared.validation_path is not None
+    return Validator(
+        prepared.validation,
+        prepared.validation_path,
+        validation.questions,
+        prepared.tokenizer,
+        encoder(prepared.tokenizer),
+        judge,
+    )
+
+
+def export(trainer: Trainer, prepared: Prepared, folder: Path) -> None:
+    """Write the adapter as it is now, for PEFT and for llama.cpp; `folder` is replaced as a whole."""
+    recipe = prepared.recipe
+    tensors = lora.tensors(trainer.model)
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as temporary:
+        target = Path(temporary) / "new"
+        adapter_gguf.write_peft(target, tensors, rank=recipe.rank, alpha=recipe.alpha, base_name=prepared.base.name)
+        adapter_gguf.write_gguf(
+            target / "adapter.gguf",
+            tensors,
+            alpha=recipe.alpha,
+            name=recipe.name,
+            base_name=prepared.base.name,
+            base_sha256=prepared.base.sha256,
+        )
+        (target / "step.json").write_text(json.dumps({"step": trainer.done}))
+        if folder.exists():
+            os.rename(folder, Path(temporary) / "old")
+        os.rename(target, folder)
+
+
+def start_from(model: Any, folder: Path) -> None:
+    """Load a PEFT adapter into a model with fresh adapters. Raises TrainingError when it does not fit."""
+    from safetensors.torch import load_file
+
+    file = folder / "adapter_model.safetensors"
+    if not file.is_file():
+        raise TrainingError(f"There is no adapter at {file}.", hint="start_from is a folder that PEFT or a run wrote.")
+    lora.load(model, load_file(file))

@@ -1,0 +1,17 @@
+"""The process that trains: threads, and no noise from libraries."""
+
+from __future__ import annotations
+
+import os
+
+
+def prepare_process(threads: int) -> None:
+    """Set torch's threads (0: all cores) and silence progress bars of libraries. Call before anything heavy."""
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    os.environ.setdefault("HF_HUB_OFFLINE", "1")
+    import torch
+    from transformers.utils import logging
+
+    torch.set_num_threads(threads or os.cpu_count() or 1)
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
