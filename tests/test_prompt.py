@@ -11,7 +11,7 @@ def test_with_nothing_added_the_bytes_are_the_contract() -> None:
     built = prompt.build(DDL, "How many?")
     assert built.text == (
         "<|im_start|>system\n"
-        "You are Mnemosyne, an expert SQL assistant specialising in laboratory, scientific, food safety, water quality, "
+        "You are Mnemosyne, an expert SQL assistant specialising in laboratory, scientific, food safety, water quality, "  # noqa: E501
         "and general-purpose database queries. Given a database schema and a natural language question, generate a "
         "correct, well-formatted SQL query. Return only the SQL with no explanation.<|im_end|>\n"
         "<|im_start|>user\n### Schema:\nCREATE TABLE t (\n    a INTEGER\n);\n\n### Question:\nHow many?<|im_end|>\n"

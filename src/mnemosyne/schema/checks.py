@@ -7,11 +7,17 @@ status IS NULL OR status = 'a' OR status = 'b'
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
+
+from mnemosyne.schema import canonical_type
 from mnemosyne.schema.tokens import Token, tokenize
 
 Values = tuple[str | int | float, ...]
 
 _AFTER_CAST = {"AND", "OR", "IN", "IS", "NOT", "BETWEEN", "LIKE"}
+_NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)")
+_NUMERIC = ("INTEGER", "FLOAT", "NUMERIC")
 
 
 def value_lists(condition: list[Token] | str) -> dict[str, Values]:
@@ -73,14 +79,14 @@ def _literals(tokens: list[Token]) -> list[str | int | float] | None:
             values.append(item[0].text)
         elif item[0].kind == "number":
             text = item[0].text
-            values.append(sign * (int(text) if text.isdigit() else float(text)))
+            values.append(sign * (float(text) if set(text.lower()) & set(".e") else int(text)))
         else:
             return None
     return values or None
 
 
 def _without_casts(tokens: list[Token]) -> list[Token]:
-    """Tokens without `::type`."""
+    """Tokens without `::type`; PostgreSQL prints -2 as '-2'::integer, which is a number again."""
     kept: list[Token] = []
     position = 0
     while position < len(tokens):
@@ -88,11 +94,15 @@ def _without_casts(tokens: list[Token]) -> list[Token]:
             kept.append(tokens[position])
             position += 1
             continue
-        position += 1
+        start = position = position + 1
         while position < len(tokens) and _in_type(tokens[position]):
             position += 1
+        written = " ".join(token.text for token in tokens[start:position])
+        literal = kept[-1] if kept and kept[-1].kind == "string" and _NUMBER.fullmatch(kept[-1].text) else None
+        if literal is not None and canonical_type(written) in _NUMERIC:
+            kept[-1] = replace(literal, kind="number")
         if position < len(tokens) and tokens[position].text == "(":
-            while tokens[position].text != ")":
+            while position < len(tokens) and tokens[position].text != ")":
                 position += 1
             position += 1
         while position < len(tokens) and tokens[position].text in ("[", "]"):

@@ -49,7 +49,9 @@ _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 @lru_cache(maxsize=4096)
 def type_name(text: str) -> str:
     """The printed name of a type; an unknown one in capitals without its parameters."""
-    bare = re.sub(r"\([^()]*\)", " ", text.replace('"', "")).strip()
+    bare, inner = text.replace('"', ""), ""
+    while inner != bare:  # from the innermost parentheses out
+        inner, bare = bare, re.sub(r"\([^()]*\)", " ", bare)
     arrays = "[]" * bare.count("[")
     bare = re.sub(r"\[[^\]]*\]", " ", bare)
     words = bare.split()
@@ -62,7 +64,7 @@ def type_name(text: str) -> str:
         first = words[1].lower()
     group = _TYPES.get(first)
     if group is None:
-        group = " ".join(words).upper()
+        group = " ".join([words[0].rpartition(".")[2], *words[1:]]).upper()
     if first in ("character", "char") and "large" in bare.lower():
         group = "TEXT"
     return group + arrays
@@ -81,8 +83,8 @@ def name(text: str, case_sensitive: bool = False) -> str:
 
 
 def comment(text: str) -> str:
-    """A comment on one line, at most MAX_COMMENT characters."""
-    flat = " ".join(text.split())
+    """A comment on one line, at most MAX_COMMENT printable characters."""
+    flat = " ".join("".join(sign if sign.isprintable() else " " for sign in text).split())
     return flat if len(flat) <= MAX_COMMENT else flat[: MAX_COMMENT - 1].rstrip() + "…"
 
 
@@ -133,14 +135,15 @@ class _Block:
         self.keys = sorted(keys, key=lambda key: (order.get(key.columns[0], len(order)), len(key.columns)))
 
     def text(self) -> str:
-        items = [(self._column(column), column.comment) for column in self.table.columns]
+        items = [(self._column(column), comment(column.comment)) for column in self.table.columns]
         items += [(line, "") for line in self._table_constraints()]
         lines = []
         for position, (line, note) in enumerate(items):
             comma = "," if position < len(items) - 1 else ""
-            lines.append(f"    {line}{comma}" + (f" -- {comment(note)}" if note.strip() else ""))
+            lines.append(f"    {line}{comma}" + (f" -- {note}" if note else ""))
         kind = "VIEW" if self.table.is_view else "TABLE"
-        heading = f"-- {comment(self.table.comment)}\n" if self.table.comment.strip() else ""
+        note = comment(self.table.comment)
+        heading = f"-- {note}\n" if note else ""
         return f"{heading}CREATE {kind} {self._table_name(self.table)} (\n" + "\n".join(lines) + "\n);"
 
     def _column(self, column: Column) -> str:
