@@ -1,9 +1,10 @@
-# demo and test do everything on a fresh machine that has Python 3.11+, make and pip.
+# `make demo` and `make test` do everything on a fresh machine that has Python 3.11+, make and a network.
 PYTHON ?= python3
 BIN := .venv/bin
-SHARED ?= ../shared/data
+CODE := $(wildcard src tests benchmarks examples)
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: demo test check lint bench docs data clean
+.PHONY: demo test check lint bench docs clean
 
 demo: .venv/.demo
 	$(BIN)/mnemosyne demo
@@ -11,15 +12,16 @@ demo: .venv/.demo
 test: .venv/.dev
 	$(MAKE) --no-print-directory check
 
+# What `make test` checks, without installing anything first.
 check:
-	$(BIN)/ruff format --check src tests benchmarks
-	$(BIN)/ruff check src tests benchmarks
+	$(BIN)/ruff format --check $(CODE)
+	$(BIN)/ruff check $(CODE)
 	$(BIN)/mypy
 	$(BIN)/python -m pytest -q $(PYTEST_OPTIONS)
 
 lint: .venv/.dev
-	$(BIN)/ruff format src tests benchmarks
-	$(BIN)/ruff check --fix src tests benchmarks
+	$(BIN)/ruff format $(CODE)
+	$(BIN)/ruff check --fix $(CODE)
 	$(BIN)/mypy
 
 bench: .venv/.dev
@@ -27,9 +29,6 @@ bench: .venv/.dev
 
 docs: .venv/.dev
 	$(BIN)/python -m mnemosyne.cli.reference docs/cli.md
-
-data: .venv/.dev
-	$(BIN)/python -m mnemosyne.lims.build_sets
 
 clean:
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache build dist
@@ -39,10 +38,10 @@ clean:
 
 # A stamp appears only when its installation is whole.
 .venv/.demo: .venv/bin/python pyproject.toml
-	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[local,postgres]'
+	$(PIP) -e '.[local,postgres]'
 	touch $@
 
 .venv/.dev: .venv/bin/python pyproject.toml
-	$(BIN)/pip install --quiet --disable-pip-version-check 'torch==2.13.0'
-	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[local,postgres,train,cluster,dev]'
+	$(PIP) 'torch==2.13.0'
+	$(PIP) -e '.[local,postgres,train,cluster,dev]'
 	touch $@

@@ -103,7 +103,8 @@ WATER_CHEMISTRY: dict[str, float] = {
 
 FOOD_MICROBIOLOGY: dict[str, float] = {
     "E. coli": 8, "Listeria monocytogenes": 10, "Salmonella spp.": 9, "Campylobacter spp.": 2,
-    "Staphylococcus aureus": 6, "Aerobic Colony Count 30C": 9, "Enterobacteriaceae": 8, "Bacillus cereus": 4, "Yeasts and Moulds": 4,
+    "Staphylococcus aureus": 6, "Aerobic Colony Count 30C": 9, "Enterobacteriaceae": 8,
+    "Bacillus cereus": 4, "Yeasts and Moulds": 4,
 }  # fmt: skip
 """What any food is tested for: name to weight."""
 
