@@ -39,6 +39,7 @@ class LlamaCppEngine:
         self._lock = threading.RLock()
         self._server: LlamaServer | None = None
         self._held: dict[int, str] = {}  # slot: the key of the prefix that it holds
+        self._filing = threading.Lock()  # one slot computes a new prefix, the others then read its state
         self._closed = False
         self._open(1)
 
@@ -127,10 +128,11 @@ class LlamaCppEngine:
         self._held[slot] = name
         if self._states is None:
             return
-        if (file := self._states.find(name)) and server.restore(slot, file):
-            return
-        server.complete(slot, server.tokenize(prefix), {"n_predict": 0})
-        self._states.keep(name, lambda file: server.save(slot, file))
+        with self._filing:
+            if (file := self._states.find(name)) and server.restore(slot, file):
+                return
+            server.complete(slot, server.tokenize(prefix), {"n_predict": 0})
+            self._states.keep(name, lambda file: server.save(slot, file))
 
     def _side_by_side(
         self, prompts: Sequence[Prompt], sampling: Sampling, seeds: Sequence[int]

@@ -33,7 +33,9 @@ SPIDER_QUESTIONS = 500
 SPIDER_SEED = 2018
 """Draws those questions; part of the bench, so that every model meets the same ones."""
 
-LAB_BENCHES = ("lab", "lab-dev", "lab-unanswerable")
+LAB_BENCHES = {"lab": "lab-bench", "lab-dev": "lab-dev", "lab-unanswerable": "lab-unanswerable"}
+"""Name to its file; `lab` is the laboratory's benchmark of 200 questions."""
+
 NAMES = (*LAB_BENCHES, "spider", "spider-dev")
 
 
@@ -95,7 +97,7 @@ def open_bench(name: str, where: Where, *, limit: int = 0) -> Iterator[Bench]:
     """
     with ExitStack() as stack:
         if name in LAB_BENCHES:
-            examples = read_examples(_set(name))
+            examples = read_examples(_set(LAB_BENCHES[name]))
             bench = _laboratory(name, examples, stack.enter_context(Laboratories.open(where.home, where.server)), where)
         elif name == "spider":
             bench = _spider(_folder(where, name))
