@@ -24,6 +24,7 @@ ENGINES = click.Choice(["postgres", "sqlite", "duckdb"])
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Folder of the run. [default: runs/BENCH]")
 @click.option("--votes", default=1, show_default=True, help="Candidates per question; the largest group answers.")
 @click.option("--repair/--no-repair", default=False, help="Let the assistant mend refused and failing drafts.")
+@click.option("--grounding/--no-grounding", default=False, help="Tell the model which stored values a question means.")
 @click.option("--limit", default=0, help="Measure on this many questions, spread over the bench.")
 @click.option("--data", type=click.Path(path_type=Path, exists=True), help="Spider's folder.")
 @click.option("--database", "databases", multiple=True, help="Population of a file's schema. May be repeated.")
@@ -39,14 +40,16 @@ ENGINES = click.Choice(["postgres", "sqlite", "duckdb"])
 def command(models: str | None, bench: str, predictions: tuple[Path, ...], output: Path | None, **options: Any) -> None:
     """Measure models: EX, TS, EM and VLD with 95 % intervals, after a self-test of the bench's golds.
 
-    An interrupted run goes on where it stopped: call it again with the same folder.
+    Without further options this is the model alone: one greedy pass, nothing repaired, nothing added to the prompt.
+    An interrupted run goes on where it stopped: call it again with the same folder. Called with another model or
+    another way of asking, it adds a row to the folder's table; without --model it makes the report again.
     """
-    if not models and not predictions:
-        raise click.UsageError("Name a --model or a file of --predictions.")
     from mnemosyne.evaluation.predicting import Way
 
-    way = Way(options["votes"], 2 if options["repair"] else 0, options["seed"])
     folder = output or Path("runs") / Path(bench).stem
+    if not models and not predictions and not (folder / "recipe.json").exists():
+        raise click.UsageError("Name a --model or a file of --predictions.")
+    way = Way(options["votes"], 2 if options["repair"] else 0, options["seed"], grounding=options["grounding"])
     record = _measure(models.split(",") if models else [], predictions, bench, folder, way, options)
     if options["as_json"]:
         import json
@@ -86,7 +89,7 @@ def _measure(
         _progress() as progress,
     ):
         test = running.prepare(bench, judges, limits, progress)
-        running.pin(folder, bench, systems)
+        systems = running.pin(folder, bench, systems)
         answers, wall = {}, {}
         for system in systems:
             collected = running.collect(system, bench, settings, limits, progress)

@@ -20,6 +20,7 @@ from mnemosyne.datasets.jsonl import read_lines
 from mnemosyne.engines import Completion, Engine, Sampling
 from mnemosyne.errors import EvaluationError
 from mnemosyne.evaluation.benches import Bench
+from mnemosyne.grounding import ValueIndex
 
 Progress = Callable[[str, int, int], None]
 """Called with what is going on, how many are done and how many there are."""
@@ -37,13 +38,21 @@ class Way:
     """Of the candidates."""
     max_tokens: int = 400
     """New tokens of one draft at most."""
+    grounding: bool = False
+    """Whether the model is told which stored values the question means."""
+
+    @property
+    def plain(self) -> bool:
+        """Whether this is one greedy pass on the prompt with nothing added: the model alone."""
+        return self.votes == 1 and not self.repairs and not self.grounding
 
     @property
     def label(self) -> str:
-        """`greedy`, `greedy, repairs 2` or `votes 5`."""
-        if self.votes > 1:
-            return f"votes {self.votes}"
-        return f"greedy, repairs {self.repairs}" if self.repairs else "greedy"
+        """`greedy`, `greedy, hints, repairs 2`, `votes 5` …"""
+        parts = [f"votes {self.votes}" if self.votes > 1 else "greedy"]
+        parts += ["hints"] if self.grounding else []
+        parts += [f"repairs {self.repairs}"] if self.repairs and self.votes == 1 else []
+        return ", ".join(parts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +111,7 @@ def predict(
     done = read_predictions(file) if file.exists() else {}
     todo = [example for example in bench.examples if example.id not in done]
     count = len(bench.examples) - len(todo)
-    answers = _greedy if way == Way(seed=way.seed, max_tokens=way.max_tokens) else _assisted
+    answers = _greedy if way.plain else _assisted
     file.parent.mkdir(parents=True, exist_ok=True)
     with file.open("a", encoding="utf-8") as out:
         progress(f"{engine.name}, {way.label}", count, len(bench.examples))
@@ -151,11 +160,20 @@ def _assisted(
     engine: Engine, bench: Bench, examples: Sequence[Example], way: Way, limits: Limits
 ) -> Iterator[Prediction]:
     """The assistant's answers: it runs its drafts on the first population, repairs or votes."""
-    options = Options(repairs=way.repairs, votes=way.votes, max_tokens=way.max_tokens, seed=way.seed, today=bench.today)
-    for schema, group in _by_schema(examples):
-        database = open_database(bench.worlds[schema][0])
+    options = Options(
+        repairs=way.repairs,
+        votes=way.votes,
+        max_tokens=way.max_tokens,
+        seed=way.seed,
+        today=bench.today,
+        grounding=way.grounding,
+    )
+    for example_schema, group in _by_schema(examples):
+        schema = bench.schemas[example_schema]
+        database = open_database(bench.worlds[example_schema][0])
         try:
-            assistant = Assistant(engine, bench.schemas[schema], database, database.dialect, options, limits)
+            values = ValueIndex.build(database, schema) if way.grounding else None
+            assistant = Assistant(engine, schema, database, database.dialect, options, limits, values)
             for index, answer in assistant.ask_many([example.question for example in group]):
                 yield _from_answer(group[index].id, answer, way)
         finally:

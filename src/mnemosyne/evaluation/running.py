@@ -3,6 +3,7 @@
 RUN/run.json                 what was measured and every figure
 RUN/scores/MODEL.jsonl       one line per question
 RUN/predictions/MODEL.jsonl  the answers as they came; an interrupted run starts from them
+RUN/recipe.json              which bench and which systems; a later run adds its systems to it
 RUN/report.html, report.md   the same for people
 """
 
@@ -12,8 +13,8 @@ import hashlib
 import json
 import re
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from mnemosyne import guard
@@ -159,26 +160,59 @@ def _abstentions(bench: Bench, predictions: Mapping[str, Prediction]) -> list[Sc
     return scores
 
 
-def pin(folder: Path, bench: Bench, systems: Sequence[System]) -> None:
-    """Write what this folder measures, or see that it is what it measured before.
+def pin(folder: Path, bench: Bench, systems: Sequence[System]) -> list[System]:
+    """Write what this folder measures, or see that it is what it measured before; all its systems, earlier ones first.
+
+    A folder keeps every model and way that was measured in it, so that a second call adds a row to the first's
+    table. Earlier systems whose answers are not complete are left out until they are asked for again.
 
     Raises EvaluationError: predictions of another bench, or of other weights, lie in the folder.
     """
     file = folder / "recipe.json"
-    wanted = {
-        "metric": METRIC,
-        "bench": identity(bench),
-        "weights": {system.label: dict(system.weights) for system in systems},
+    known = {system.label: system for system in _earlier(file, bench)}
+    for system in systems:
+        before = known.get(system.label)
+        if before and dict(before.weights) != dict(system.weights):
+            raise EvaluationError(
+                f"{folder} already measures other weights of {system.label}.", hint="Choose another folder: -o FOLDER."
+            )
+    everything = known | {system.label: system for system in systems}
+    recipe = {"metric": METRIC, "bench": identity(bench), "systems": [_kept(s, folder) for s in everything.values()]}
+    write_whole(file, json.dumps(recipe, indent=1) + "\n")
+    asked = {system.label for system in systems}
+    return [system for system in everything.values() if system.label in asked or _is_complete(system, bench)]
+
+
+def _earlier(file: Path, bench: Bench) -> Iterator[System]:
+    """The systems that a folder's recipe names."""
+    if not file.exists():
+        return
+    recipe = json.loads(file.read_text(encoding="utf-8"))
+    if recipe["bench"] != identity(bench):
+        raise EvaluationError(
+            f"{file.parent} already measures another bench, or other questions of it.",
+            hint="Choose another folder: -o FOLDER.",
+        )
+    for row in recipe["systems"]:
+        way = Way(**row["way"]) if row["way"] else None
+        yield System(row["name"], way, file.parent / row["file"], row["weights"])
+
+
+def _kept(system: System, folder: Path) -> dict[str, object]:
+    inside = system.file.is_relative_to(folder)
+    return {
+        "name": system.name,
+        "way": asdict(system.way) if system.way else None,
+        "file": str(system.file.relative_to(folder) if inside else system.file.resolve()),
+        "weights": dict(system.weights),
     }
-    if file.exists():
-        before = json.loads(file.read_text(encoding="utf-8"))
-        weights = before["weights"]
-        changed = [label for label, shas in wanted["weights"].items() if weights.get(label, shas) != shas]  # type: ignore[attr-defined]
-        if before["bench"] != wanted["bench"] or changed:
-            what = f"other weights of {changed[0]}" if changed else "another bench, or other questions of it"
-            raise EvaluationError(f"{folder} already measures {what}.", hint="Choose another folder: -o FOLDER.")
-        wanted["weights"] = weights | wanted["weights"]
-    write_whole(file, json.dumps(wanted, indent=1) + "\n")
+
+
+def _is_complete(system: System, bench: Bench) -> bool:
+    if system.way is None or not system.file.exists():
+        return system.file.exists()
+    known = read_predictions(system.file)
+    return all(example.id in known for example in bench.examples)
 
 
 def write_whole(path: Path, text: str) -> None:

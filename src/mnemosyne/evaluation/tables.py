@@ -2,40 +2,78 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
-from mnemosyne.evaluation.reference import REFERENCE
+from mnemosyne.evaluation.reference import REFERENCE, Theirs
 
 
 def console(record: dict[str, Any]) -> None:
     """Print the figures of a run, the reference's beside them."""
     out = Console()
     bench = record["bench"]
-    title = f"{bench['name']}, {bench['n']} questions on {bench['engine']}"
-    table = Table(title=title, caption=f"{record['metric']}, 95 % bootstrap intervals", caption_justify="left")
-    table.add_column("model")
-    for metric in record["metrics"]:
-        table.add_column(metric, justify="right")
-    table.add_column("refused", justify="right")
-    table.add_column("s median", justify="right")
+    quoted = REFERENCE.get(bench["name"], ())
+    table = Table(
+        title=f"{bench['name']}, {bench['n']} questions on {bench['engine']}",
+        caption=f"{record['metric']}, 95 % bootstrap intervals",
+        caption_justify="left",
+    )
+    table.add_column("model", min_width=18, overflow="fold")
+    for head in record["metrics"]:
+        table.add_column(head, justify="right", no_wrap=True)
     for system in record["systems"]:
         figures = system["figures"]["all"].get("all", {})
-        cells = [figure(figures[metric]) if metric in figures else "" for metric in record["metrics"]]
-        cost = system["cost"]
-        table.add_row(system["label"], *cells, str(cost["refused"]), f"{cost['seconds_median']:.2f}")
-    for model in dict.fromkeys(theirs.model for theirs in REFERENCE.get(bench["name"], ())):
-        values = {t.metric: t.value for t in REFERENCE[bench["name"]] if t.model == model and t.slice == "all"}
+        cells = [_two_lines(figures.get(metric)) for metric in record["metrics"]]
+        table.add_row(system["label"], *cells)
+    for model in dict.fromkeys(theirs.model for theirs in quoted):
+        values = {t.metric: t.value for t in quoted if t.model == model and t.slice == "all"}
         cells = [f"{values[metric]:.1f}" if metric in values else "" for metric in record["metrics"]]
-        table.add_row(f"{model} (theirs)", *cells, "", "", style="dim")
+        table.add_row(f"{model} (theirs)", *cells, style="dim")
     out.print(table)
+    for metric in [name for name in ("EX", "TS") if name in record["metrics"]]:
+        _console_tiers(record, metric, quoted, out)
+    for system in record["systems"]:
+        cost = system["cost"]
+        out.print(
+            f"{system['label']}: {cost['refused']} refused, {cost['failed']} failed, {cost['repaired']} repaired, "
+            f"{cost['tokens']:,} tokens, {cost['seconds_median']:.1f} s a question (median)",
+            highlight=False,
+        )
     for pair in record["pairs"]:
         out.print(
             f"{pair['second']} against {pair['first']}, {pair['metric']}: {difference(pair)}, "
             f"McNemar p = {pair['p']:.3g} ({pair['only_second']} gained, {pair['only_first']} lost)"
         )
+
+
+def _console_tiers(record: dict[str, Any], metric: str, quoted: Sequence[Theirs], out: Console) -> None:
+    """One metric by tier (or by hardness, where there are no tiers)."""
+    kind = "tier" if any(system["figures"]["tier"] for system in record["systems"]) else "hardness"
+    names = list(dict.fromkeys(name for system in record["systems"] for name in system["figures"][kind]))
+    if not names:
+        return
+    table = Table(title=f"{metric} by {kind}", title_justify="left")
+    table.add_column("model", min_width=18, overflow="fold")
+    for name in names:
+        size = next(s["figures"][kind][name][metric]["n"] for s in record["systems"] if name in s["figures"][kind])
+        table.add_column(f"{name} ({size})", justify="right", no_wrap=True)
+    for system in record["systems"]:
+        table.add_row(
+            system["label"], *(_two_lines(system["figures"][kind].get(name, {}).get(metric)) for name in names)
+        )
+    if metric == "EX" and kind == "tier":
+        for model in dict.fromkeys(theirs.model for theirs in quoted if theirs.slice in names):
+            values = {t.slice: t.value for t in quoted if t.model == model}
+            table.add_row(f"{model} (theirs)", *(f"{values[n]:.1f}" if n in values else "" for n in names), style="dim")
+    out.print(table)
+
+
+def _two_lines(value: dict[str, Any] | None) -> str:
+    """A figure with its interval below it, empty for none."""
+    return f"{value['value']:.1f}\n{value['low']:.1f}–{value['high']:.1f}" if value else ""
 
 
 def console_comparison(found: dict[str, Any]) -> None:
