@@ -14,7 +14,9 @@ from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from itertools import pairwise
 
+from mnemosyne.grounding.words import vocabulary
 from mnemosyne.schema import Schema, Table
 
 NAME_WEIGHT = 2
@@ -185,9 +187,10 @@ def name_words(name: str) -> tuple[str, ...]:
 
 def question_words(question: str) -> list[str]:
     """The words of a question that can mean something, stemmed, each once; compounds of neighbours too."""
-    words = [word for word in re.findall(r"[^\W_]+", question.lower()) if word not in STOP_WORDS]
+    stop = vocabulary("stop")
+    words = [word for word in re.findall(r"[^\W_]+", question.lower()) if word not in stop]
     stems = [stem(word) for word in words]
-    joined = [stem(a + b) for a, b in zip(words, words[1:], strict=False)]
+    joined = [stem(a + b) for a, b in pairwise(words)]
     return list(dict.fromkeys(stems + joined))
 
 
@@ -197,14 +200,6 @@ def stem(word: str) -> str:
         if word.endswith(ending) and len(word) >= shortest and not word.endswith("ss"):
             return word[: -len(ending)] + ("y" if ending == "ies" else "")
     return word[:-1] if word.endswith("e") and len(word) >= 5 else word
-
-
-STOP_WORDS = frozenset(
-    "a about all also am an and any are as at be been but by can did do does each every find for from give had has have "
-    "her his how i if in is it its list many me more most much my no not of on one or our out over per please return "
-    "show so some tell that the their them then there these they this those to us was we were what when where which who "
-    "whose why will with would you your".split()
-)
 
 
 def _table_words(table: Table) -> list[str]:

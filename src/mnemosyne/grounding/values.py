@@ -1,32 +1,27 @@
-"""Value linking: the stored values that a question means, found by spelling, synonym or near spelling.
+"""Value linking: the stored values that a question means, found by spelling, synonym, code or near spelling.
 
 The index holds distinct values of text columns, up to a cap for each column, and forms under which
 people write them. A question is cut into runs of words; a run that equals a form, or nearly does,
 is a mention. A value that the schema itself lists (a CHECK list) is only worth a hint when the
-question writes it differently, since the model already sees the list.
+question writes it differently, since the model already sees the list. A word for a code (`failed`
+for `pass_fail = 'F'`) is a mention and no hint: whether it filters or is counted is the query's business.
 """
 
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from importlib.resources import files
 from pathlib import Path
+from typing import Literal
 
-from mnemosyne import guard
-from mnemosyne.databases import Database, Limits
-from mnemosyne.guard.query import SafeQuery
-from mnemosyne.results import Result
-from mnemosyne.schema import Column, Schema, Table
-
-VALUES_PER_COLUMN = 2_000
-"""Distinct values indexed for one column; a column with more is sampled, the first ones by name."""
-
-MAX_VALUE_CHARACTERS = 80
-"""Longer values are prose, not names."""
+from mnemosyne.databases import Database
+from mnemosyne.grounding import synonyms as synonyms_file
+from mnemosyne.grounding.stored import VALUES_PER_COLUMN, stored_values
+from mnemosyne.grounding.synonyms import Synonyms, is_exact, normal, singular
+from mnemosyne.grounding.words import stem, vocabulary
+from mnemosyne.schema import Column, Schema
 
 LONGEST_RUN = 7
 """Words in a run of the question at most."""
@@ -36,6 +31,8 @@ NEAR = 88.0
 
 NEAR_CHARACTERS = 6
 """Runs shorter than this must be spelt right."""
+
+How = Literal["spelling", "synonym", "code", "near"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,39 +47,56 @@ class Mention:
     """As stored."""
     words: str
     """As the question writes it."""
-    how: str
-    """`spelling`, `synonym` or `near`."""
+    how: How
+    """How it was found."""
     similarity: float
     """100 unless `near`."""
+    listed: bool = False
+    """The schema lists the value, so its own spelling needs no hint."""
 
     @property
     def hint(self) -> str:
         """The condition, in the form that training uses: `determinands.determinand_name = 'E. coli'`."""
         return f"{self.table}.{self.column} = '" + self.value.replace("'", "''") + "'"
 
+    @property
+    def useful(self) -> bool:
+        """Whether the model is told of it."""
+        return self.how != "code" and not (self.how == "spelling" and self.listed)
+
 
 @dataclass(frozen=True, slots=True)
-class _Form:
+class Form:
     """One way to write one stored value."""
 
     table: str
     column: str
     value: str
-    how: str
+    how: How
     listed: bool
-    """The schema lists the value, so its own spelling needs no hint."""
+    exact: str = ""
+    """The only spelling that counts, for short synonyms; empty when case and punctuation do not matter."""
+
+    def is_written(self, run: str) -> bool:
+        """Whether a run of the question is this form; small letters may be written as capitals."""
+        return not self.exact or run == self.exact or (self.exact.islower() and run.lower() == self.exact)
 
 
 class ValueIndex:
     """Forms of stored values, ready to be matched against questions."""
 
-    def __init__(self, forms: Mapping[str, Sequence[_Form]], schema_words: Iterable[str] = ()) -> None:
-        self._forms = dict(forms)
-        self._by_length: dict[int, list[str]] = defaultdict(list)
-        for form in self._forms:
-            if len(form) >= NEAR_CHARACTERS:
-                self._by_length[len(form)].append(form)
-        self._schema_words = frozenset(schema_words)
+    def __init__(
+        self, forms: Mapping[str, Sequence[Form]], schema: Schema | None = None, phrases: Iterable[str] = ()
+    ) -> None:
+        self._forms = {form: tuple(places) for form, places in forms.items()}
+        self._phrases = frozenset(phrases)
+        self._pools: dict[tuple[str, int], list[str]] = defaultdict(list)
+        for form, places in self._forms.items():
+            if len(form) >= NEAR_CHARACTERS and any(place.how != "code" for place in places):
+                self._pools[form[0], len(form)].append(form)
+        self._owners = _owners(schema)
+        self._names = list(self._owners)
+        self._symbols = {value for places in forms.values() for f in places if (value := f.value) in {"<", ">"}}
 
     @classmethod
     def build(
@@ -98,158 +112,251 @@ class ValueIndex:
 
         Queries go through the guard and run read-only; a column that fails is left out.
         """
-        left_out = {name.lower() for name in exclude}
-        groups = _groups(synonyms)
-        forms: dict[str, list[_Form]] = defaultdict(list)
-        for table in schema.tables:
-            for column in table.columns:
-                excluded = f"{table.name}.{column.name}".lower() in left_out or column.name.lower() in left_out
-                if excluded or not _is_text(column):
-                    continue
-                for value in _distinct(database, schema, table, column, cap):
-                    _add_forms(forms, groups, table.name, column, value)
-        return cls(forms, _words_of(schema))
+        known = synonyms_file.load(synonyms)
+        forms: dict[str, list[Form]] = defaultdict(list)
+        for table, column, values in stored_values(database, schema, exclude=exclude, cap=cap):
+            _add_codes(forms, known, table.name, column, values)
+            shared = _shared_beginnings(values)
+            for value in values:
+                _add_forms(forms, known, table.name, column, value, shared)
+        return cls(forms, schema, known.phrases)
 
     def mentions(self, question: str) -> list[Mention]:
         """The stored values that a question means, in the order of the question; overlapping runs: the longest wins."""
-        words = list(re.finditer(r"[^\W_]+(?:[.'&/+-][^\W_]+)*[.+-]?", question))
-        found: list[tuple[int, int, Mention]] = []
-        for length in range(min(LONGEST_RUN, len(words)), 0, -1):
-            for start in range(len(words) - length + 1):
+        text = _Text(question)
+        found: list[tuple[int, int, Mention | None]] = []
+        for length in range(min(LONGEST_RUN, len(text.spans)), 0, -1):
+            for start in range(len(text.spans) - length + 1):
                 end = start + length
                 if any(start < other_end and other_start < end for other_start, other_end, _ in found):
                     continue
-                run = question[words[start].start() : words[end - 1].end()]
-                mention = self._match(run, length, question)
-                if mention is not None:
+                if normal(text.run(start, end)) in self._phrases or text.is_part_of_a_name(start, end):
+                    found.append((start, end, None))
+                elif (mention := self._match(text, start, end)) is not None:
                     found.append((start, end, mention))
         found.sort(key=lambda item: item[0])
-        return [mention for _, _, mention in found]
+        return [mention for _, _, mention in found if mention is not None]
 
     def hints(self, question: str) -> tuple[str, ...]:
-        """Conditions to add to the prompt, each once."""
-        listed = {(f.table, f.column, f.value): f.listed for forms in self._forms.values() for f in forms}
-        useful = (
-            mention.hint
-            for mention in self.mentions(question)
-            if not (mention.how == "spelling" and listed[mention.table, mention.column, mention.value])
-        )
-        return tuple(dict.fromkeys(useful))
+        """Conditions to add to the prompt, each once, in the order of the question."""
+        return tuple(dict.fromkeys(mention.hint for mention in self.mentions(question) if mention.useful))
 
     def __len__(self) -> int:
         return len(self._forms)
 
-    def _match(self, run: str, length: int, question: str) -> Mention | None:
-        form, similarity = normal(run), 100.0
-        candidates = self._forms.get(form) or self._forms.get(_singular(form))
-        if candidates is None:
-            near = self._near(form) if length <= 4 else None
-            if near is None:
-                return None
-            form, similarity = near
-            candidates = self._forms[form]
-        if similarity == 100.0 and length == 1 and form in self._schema_words and candidates[0].how == "spelling":
+    def _match(self, text: _Text, start: int, end: int) -> Mention | None:
+        run = text.run(start, end)
+        if run in self._symbols:
+            return self._mention(text, start, end, self._forms[run], 100.0)
+        form = normal(run)
+        for spelt in (form, singular(form)):
+            places = [place for place in self._forms.get(spelt, ()) if place.is_written(run)]
+            if places:
+                own = [place for place in places if place.how == "spelling"]
+                if end - start == 1 and own and not (own := self._meant(text, start, spelt, own)):
+                    return None
+                return self._mention(text, start, end, own or places, 100.0)
+        near = self._near(form, run) if end - start <= 4 else None
+        if near is None:
             return None
-        chosen = _choose(candidates, question)
+        return self._mention(text, start, end, self._forms[near[0]], near[1])
+
+    def _mention(self, text: _Text, start: int, end: int, places: Sequence[Form], similarity: float) -> Mention | None:
+        chosen = _choose(places, text, start, end)
         if chosen is None:
             return None
-        how = chosen.how if similarity == 100.0 else "near"
-        return Mention(chosen.table, chosen.column, chosen.value, run, how, similarity)
+        how: How = chosen.how if similarity == 100.0 else "near"
+        run = text.run(start, end)
+        return Mention(chosen.table, chosen.column, chosen.value, run, how, similarity, chosen.listed)
 
-    def _near(self, form: str) -> tuple[str, float] | None:
-        """The form that a run nearly spells: same first letter, about the same length."""
-        if len(form) < NEAR_CHARACTERS or form in self._schema_words:
+    def _meant(self, text: _Text, start: int, form: str, places: Sequence[Form]) -> list[Form]:
+        """Those of the values that one word can mean, where the schema uses the same word in its names.
+
+        `received` is a column's word unless it is written as the value is, or its status is spoken of;
+        `approved` is a worksheet's status where worksheets are named and the table of that column is not.
+        """
+        owners = self._owners.get(form) or self._owners.get(stem(form))
+        if not owners and form not in vocabulary("states"):
+            return list(places)
+        word = text.words[start]
+        near = {singular(normal(other)) for other in text.words[max(0, start - 3) : start]}
+        near |= {singular(normal(other)) for other in text.words[start + 1 : start + 2]}
+        kept = []
+        for place in places:
+            as_stored = word == place.value and word[:1].isupper() and not text.opens_sentence(start)
+            spoken_of = any(singular(normal(part)) in near for part in place.column.split("_"))
+            table = _table_named(place.table, text.asked)
+            elsewhere = any(_table_named(owner, text.asked) for owner in owners or () if owner != place.table)
+            own_word = place.table in (owners or ())
+            if as_stored or spoken_of or (table and not own_word and not elsewhere):
+                kept.append(place)
+        return kept
+
+    def _near(self, form: str, run: str) -> tuple[str, float] | None:
+        """The one form that a run nearly spells: same first letter, digits and number of words, about as long."""
+        if len(form) < NEAR_CHARACTERS or form in self._owners:
             return None
         from rapidfuzz import fuzz, process
 
-        pool = [f for n in (-1, 0, 1) for f in self._by_length.get(len(form) + n, ()) if f[0] == form[0]]
-        best = process.extractOne(form, pool, scorer=fuzz.ratio, score_cutoff=NEAR)
-        return (best[0], best[1]) if best else None
+        pool = [name for n in (-1, 0, 1) for name in self._pools.get((form[0], len(form) + n), ())]
+        best = process.extract(form, pool, scorer=fuzz.ratio, score_cutoff=NEAR, limit=8)
+        digits, words = re.sub(r"\D", "", form), len(run.split())
+        fit = [
+            (name, similarity)
+            for name, similarity, _ in best
+            if re.sub(r"\D", "", name) == digits and any(len(p.value.split()) == words for p in self._forms[name])
+        ]
+        if not fit or (words == 1 and process.extractOne(form, self._names, scorer=fuzz.ratio, score_cutoff=NEAR)):
+            return None
+        values = {place.value for name, similarity in fit if similarity == fit[0][1] for place in self._forms[name]}
+        return fit[0] if len(values) == 1 else None
 
 
-def normal(text: str) -> str:
-    """Letters and digits only, lower case, no accents: `E. coli` and `e.coli` are both `ecoli`."""
-    plain = unicodedata.normalize("NFKD", text.lower())
-    return "".join(character for character in plain if character.isalnum())
+PATTERN_BEFORE = re.compile(
+    r"\b(contain(s|ing)?|(begin|start)(s|ning|ing)? with|end(s|ing)? (in|with)|mentions?|the words?)\s+['\"‘“]?$",
+    re.IGNORECASE,
+)
+PATTERN_AFTER = re.compile(
+    r"['\"’”]?\s+(anywhere )?in (the|their|its|his|her) ([\w-]+ )?(name|code|title|e-?mail|address)\b", re.IGNORECASE
+)
 
 
-def _singular(form: str) -> str:
-    return form[:-1] if len(form) > 4 and form.endswith("s") else form
+class _Text:
+    """A question cut into words, with what its words name."""
+
+    def __init__(self, question: str) -> None:
+        self.question = question
+        words = list(re.finditer(r"(?<=['\"])[<>](?=['\"])|[^\W_]+(?:[.'’&/+-][^\W_]+)*[.+-]?", question))
+        self.spans = [word.span() for word in words]
+        self.words = [word.group() for word in words]
+        self.asked = {singular(normal(word)) for word in self.words} | {normal(word) for word in self.words}
+
+    def run(self, start: int, end: int) -> str:
+        text = self.question[self.spans[start][0] : self.spans[end - 1][1]]
+        return re.sub(r"['’]s$", "", text)
+
+    def is_part_of_a_name(self, start: int, end: int) -> bool:
+        """Whether a run is a pattern, as in `beginning with 'Borehole'` or `Water in the name`."""
+        before, after = self.question[: self.spans[start][0]], self.question[self.spans[end - 1][1] :]
+        return bool(PATTERN_BEFORE.search(before) or PATTERN_AFTER.match(after))
+
+    def opens_sentence(self, start: int) -> bool:
+        before = self.question[: self.spans[start][0]].rstrip(" '\"(")
+        return not before or before[-1] in ".?!:"
 
 
-def _choose(candidates: Sequence[_Form], question: str) -> _Form | None:
-    """The column that the question speaks of; None when several columns store the value and none is named."""
-    places = {(form.table, form.column) for form in candidates}
-    if len(places) == 1:
-        return candidates[0]
-    asked = {_singular(normal(word)) for word in question.split()}
+def _choose(places: Sequence[Form], text: _Text, start: int, end: int) -> Form | None:
+    """The column that the question speaks of; None when several store the value and none is more likely."""
+    by_place = {(place.table, place.column, place.value): place for place in places}
+    before, rest = text.question[: text.spans[start][0]], text.question[text.spans[end - 1][1] :]
+    run = text.run(start, end)
+    by_place = {key: place for key, place in by_place.items() if not _is_chatter(place, text, run, before, rest)}
+    if len(by_place) < 2:
+        return next(iter(by_place.values()), None)
+    after = singular(normal(text.words[end])) if end < len(text.words) else ""
+    people_asked = bool(text.asked & vocabulary("people"))
 
-    def named(form: _Form) -> int:
-        words = {_singular(normal(word)) for word in re.split(r"[_\W]+", f"{form.column} {form.table}")}
-        return len(words & asked)
+    def likely(place: Form) -> float:
+        column = {singular(normal(word)) for word in place.column.split("_")}
+        table = {singular(normal(word)) for word in place.table.split("_")}
+        score = 1.0 * len((column | table) & text.asked) + 3.0 * (after in column | table)
+        if table & vocabulary("people"):
+            score += 3.0 if after in vocabulary("people") else (0.0 if people_asked else -0.5)
+            score -= 1.0 if after and after not in vocabulary("people") else 0.0
+        return score
 
-    ranked = sorted(candidates, key=named, reverse=True)
-    return ranked[0] if named(ranked[0]) > named(ranked[1]) else None
+    ranked = sorted(by_place.values(), key=likely, reverse=True)
+    return ranked[0] if likely(ranked[0]) > likely(ranked[1]) else None
 
 
-def _is_text(column: Column) -> bool:
-    kind = column.type.upper()
-    return any(word in kind for word in ("CHAR", "TEXT", "STRING", "CLOB")) or (
-        bool(column.values) and "INT" not in kind
+def _is_chatter(place: Form, text: _Text, run: str, before: str, after: str) -> bool:
+    """Whether a value is only said in passing: part of a name, the unit after a number, the post of who asks."""
+    name = re.search(r"\b([A-Z]\w+) $", before)
+    after_a_name = name is not None and name[1].lower() not in vocabulary("stop")
+    if place.how == "synonym" and after_a_name and run[:1].isupper():
+        return True
+    if UNIT.search(place.column) and re.search(r"\d\s*$", before):
+        return True
+    if not {singular(normal(word)) for word in place.table.split("_")} & vocabulary("people") or "name" in place.column:
+        return False
+    if place.how == "synonym" and not text.asked & vocabulary("people"):
+        return True
+    return bool(
+        re.search(r"(?i)\b(I am|I'm|as)( the| a| an)? $", before) or re.match(r" (asks|wants|needs|here)\b", after)
     )
 
 
-def _distinct(database: Database, schema: Schema, table: Table, column: Column, cap: int) -> list[str]:
-    if column.values:
-        return [value for value in column.values if isinstance(value, str)]
-    quoted_column, quoted_table = _quote(column.name), _quote(table.name)
-    sql = (
-        f"SELECT DISTINCT {quoted_column} FROM {quoted_table} WHERE {quoted_column} IS NOT NULL "
-        f"ORDER BY {quoted_column} LIMIT {cap}"
+def _short_names(value: str) -> list[str]:
+    """How people shorten a name of three words or more: `Ivybridge Borough Council` is `Ivybridge Council`."""
+    words = value.split()
+    return (
+        [" ".join((words[0], words[-1]))]
+        if len(words) > 2 and words[0][:1].isupper() and words[-1][:1].isupper()
+        else []
     )
-    checked = guard.check(sql, schema, target=database.dialect)
-    if not isinstance(checked, SafeQuery):
-        return []
-    outcome = database.run(checked, Limits(timeout_seconds=10, max_rows=cap))
-    if not isinstance(outcome, Result):
-        return []
-    values = [row[0] for row in outcome.rows]
-    return [value for value in values if isinstance(value, str) and len(value) <= MAX_VALUE_CHARACTERS]
 
 
-def _quote(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
+UNIT = re.compile(r"(^|_)(unit|units|uom)(_|$)", re.IGNORECASE)
+
+
+def _shared_beginnings(values: Iterable[str]) -> set[str]:
+    """Beginnings, word by word, that several values of a column share: `legionella`, and no name of one of them."""
+    seen: dict[str, int] = defaultdict(int)
+    for value in values:
+        words = re.split(r"[\s-]+", value)
+        for n in range(1, len(words)):
+            seen[normal(" ".join(words[:n]))] += 1
+    return {beginning for beginning, count in seen.items() if count > 1}
 
 
 def _add_forms(
-    forms: dict[str, list[_Form]], groups: Mapping[str, frozenset[str]], table: str, column: Column, value: str
+    forms: dict[str, list[Form]], known: Synonyms, table: str, column: Column, value: str, shared: set[str]
 ) -> None:
     own = normal(value)
     if len(own) < 2 or own.isdigit():
         return
     listed = value in column.values
-    written = {own: "spelling", **{form: "synonym" for form in groups.get(own, ()) if form != own}}
-    for form, how in written.items():
-        forms[form].append(_Form(table, column.name, value, how, listed))
+    forms[own].append(Form(table, column.name, value, "spelling", listed))
+    others = [*known.groups.get(own, ()), *_short_codes(value), *(_short_names(value) if "name" in column.name else ())]
+    for member in dict.fromkeys(others):
+        form = normal(member)
+        if form != own and form not in shared:
+            exact = member if is_exact(member) or form.isdigit() else ""
+            forms[form].append(Form(table, column.name, value, "synonym", listed, exact))
 
 
-def _groups(extra: Path | None) -> dict[str, frozenset[str]]:
-    """Normal form to all normal forms of its group, from the package's synonyms and the person's own file."""
-    import yaml
-
-    texts = [(files("mnemosyne.data") / "grounding" / "synonyms.yaml").read_text(encoding="utf-8")]
-    if extra is not None:
-        texts.append(extra.read_text(encoding="utf-8"))
-    groups: dict[str, frozenset[str]] = {}
-    for text in texts:
-        for members in yaml.safe_load(text)["groups"]:
-            group = frozenset(normal(str(member)) for member in members)
-            for form in group:
-                groups[form] = groups.get(form, frozenset()) | group
-    return groups
+def _short_codes(value: str) -> list[str]:
+    """How people shorten a code: `ISO 9308-1` is `9308-1`, and `ISO 9308` where no other part is stored."""
+    match = re.fullmatch(r"([A-Z][A-Za-z]{1,5}) ?(\d{3,})-(\d{1,2})", value)
+    return [f"{match[2]}-{match[3]}", f"{match[1]} {match[2]}"] if match else []
 
 
-def _words_of(schema: Schema) -> set[str]:
-    names = [name for table in schema.tables for name in (table.name, *(column.name for column in table.columns))]
-    words = {normal(word) for name in names for word in name.split("_")} | {normal(name) for name in names}
-    return words | {_singular(word) for word in words}
+def _add_codes(
+    forms: dict[str, list[Form]], known: Synonyms, table: str, column: Column, values: Sequence[str]
+) -> None:
+    """Words for the codes of a column that stores nothing but codes."""
+    for code in known.codes:
+        if len(values) < 2 or not set(values) <= set(code):
+            continue
+        for value in values:
+            listed = value in column.values
+            for word in code[value]:
+                exact = word[1:] if word.startswith("=") else ""
+                forms[normal(word)].append(Form(table, column.name, value, "code", listed, exact))
+            if not normal(value):
+                forms[value].append(Form(table, column.name, value, "code", listed))
+
+
+def _owners(schema: Schema | None) -> dict[str, frozenset[str]]:
+    """Words of the names of tables and columns, and the tables that they name or belong to."""
+    owners: dict[str, set[str]] = defaultdict(set)
+    for table in schema.tables if schema is not None else ():
+        for name in (table.name, *(column.name for column in table.columns)):
+            for word in (name, *name.split("_")):
+                for form in (normal(word), singular(normal(word))):
+                    owners[form].add(table.name)
+    return {word: frozenset(tables) for word, tables in owners.items() if word}
+
+
+def _table_named(table: str, asked: set[str]) -> bool:
+    return singular(normal(table)) in asked or normal(table) in asked

@@ -1,0 +1,67 @@
+"""Distinct values of text columns, read through the guard: sampled, capped, and nothing of excluded columns.
+
+What is read stays in this process and in the index file beside the cache; no value leaves the machine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from mnemosyne import guard
+from mnemosyne.databases import Database, Limits
+from mnemosyne.guard.query import SafeQuery
+from mnemosyne.results import Result
+from mnemosyne.schema import Column, Schema, Table
+
+VALUES_PER_COLUMN = 2_000
+"""Distinct values indexed for one column; of a column with more, the first ones by name are taken."""
+
+MAX_VALUE_CHARACTERS = 80
+"""Longer values are prose, not names."""
+
+SECONDS_PER_COLUMN = 10.0
+"""A column that takes longer to read is left out."""
+
+
+def stored_values(
+    database: Database, schema: Schema, *, exclude: Iterable[str] = (), cap: int = VALUES_PER_COLUMN
+) -> Iterator[tuple[Table, Column, list[str]]]:
+    """Every text column that is not excluded, with its distinct values; a column that cannot be read is passed over.
+
+    `exclude` names columns as `table.column`, as a bare column, or a whole table as `table.*`.
+    """
+    left_out = {name.strip().lower() for name in exclude}
+    for table in schema.tables:
+        for column in table.columns:
+            names = {f"{table.name}.{column.name}".lower(), column.name.lower(), f"{table.name}.*".lower()}
+            if names & left_out or not is_text(column):
+                continue
+            if values := _distinct(database, schema, table, column, cap):
+                yield table, column, values
+
+
+def is_text(column: Column) -> bool:
+    """Whether a column holds words: by its type, or by the closed list that it declares."""
+    kind = column.type.upper()
+    return any(word in kind for word in ("CHAR", "TEXT", "STRING", "CLOB")) or (
+        bool(column.values) and "INT" not in kind
+    )
+
+
+def _distinct(database: Database, schema: Schema, table: Table, column: Column, cap: int) -> list[str]:
+    if column.values:
+        return [value for value in column.values if isinstance(value, str)]
+    name, source = _quote(column.name), ".".join(_quote(part) for part in table.full_name.split("."))
+    sql = f"SELECT DISTINCT {name} FROM {source} WHERE {name} IS NOT NULL ORDER BY {name} LIMIT {cap}"
+    checked = guard.check(sql, schema, target=database.dialect)
+    if not isinstance(checked, SafeQuery):
+        return []
+    outcome = database.run(checked, Limits(timeout_seconds=SECONDS_PER_COLUMN, max_rows=cap))
+    if not isinstance(outcome, Result):
+        return []
+    values = [row[0] for row in outcome.rows]
+    return [value for value in values if isinstance(value, str) and 0 < len(value) <= MAX_VALUE_CHARACTERS]
+
+
+def _quote(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'

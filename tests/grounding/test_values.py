@@ -1,0 +1,180 @@
+"""Value linking: what people write finds what is stored, and what only looks like a value does not."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+
+from mnemosyne.databases import Database, open_database
+from mnemosyne.errors import SettingsError
+from mnemosyne.grounding import ValueIndex
+
+LEXICON = Path(__file__).parent.parent.parent / "src" / "mnemosyne" / "data" / "lims" / "lexicon.yaml"
+
+
+@pytest.fixture(scope="module")
+def laboratory(lab_sqlite: str) -> Iterator[Database]:
+    database = open_database(lab_sqlite)
+    yield database
+    database.close()
+
+
+@pytest.fixture(scope="module")
+def index(laboratory: Database) -> ValueIndex:
+    return ValueIndex.build(laboratory, laboratory.schema())
+
+
+def found(index: ValueIndex, question: str) -> list[str]:
+    return [mention.hint for mention in index.mentions(question)]
+
+
+@pytest.mark.parametrize(
+    ("words", "hint"),
+    [
+        ("Escherichia coli", "determinands.determinand_name = 'E. coli'"),
+        ("e.coli", "determinands.determinand_name = 'E. coli'"),
+        ("ecoli", "determinands.determinand_name = 'E. coli'"),
+        ("enterococi", "determinands.determinand_name = 'Enterococci'"),
+        ("pseudomonas aeroginosa", "determinands.determinand_name = 'Pseudomonas aeruginosa'"),
+        ("TVC at 22", "determinands.determinand_name = 'Total Viable Count 22C'"),
+        ("Pb", "determinands.determinand_name = 'Lead'"),
+        ("potable water", "samples.matrix = 'Drinking Water'"),
+        ("swabs", "samples.matrix = 'Environmental Swab'"),
+        ("water companies", "clients.client_type = 'Water Utility'"),
+        ("UK", "clients.country = 'United Kingdom'"),
+        ("ICPMS", "methods.technique = 'ICP-MS'"),
+        ("method 9308-1", "methods.method_code = 'ISO 9308-1'"),
+        ("ISO 7899", "methods.method_code = 'ISO 7899-2'"),
+    ],
+)
+def test_every_way_to_write_a_value_leads_to_what_is_stored(index: ValueIndex, words: str, hint: str) -> None:
+    assert index.hints(f"How many results for {words} last month?") == (hint,)
+
+
+def test_names_may_be_misspelt_or_shortened(index: ValueIndex, laboratory: Database) -> None:
+    from mnemosyne import guard
+    from mnemosyne.guard.query import SafeQuery
+    from mnemosyne.results import Result
+
+    checked = guard.check("SELECT client_name FROM clients", laboratory.schema(), target=laboratory.dialect)
+    assert isinstance(checked, SafeQuery)
+    outcome = laboratory.run(checked)
+    assert isinstance(outcome, Result)
+    names = [str(row[0]) for row in outcome.rows]
+    for name in names:
+        if len(name) > 12:
+            typo = name[:4] + name[5:]  # a letter is missing
+            assert found(index, f"Results for {typo} please") == [f"clients.client_name = '{name}'"]
+    council = next(name for name in names if name.endswith("Borough Council"))
+    short = council.replace(" Borough", "")
+    assert found(index, f"results for {short}") == [f"clients.client_name = '{council}'"]
+
+
+def test_the_word_lists_of_the_laboratory_all_lead_to_their_values(index: ValueIndex) -> None:
+    """The ways to say a value that training questions use are found when people use them."""
+    missing = []
+    for table, words in yaml.safe_load(LEXICON.read_text())["tables"].items():
+        for column, entry in words["columns"].items():
+            for value, said in entry.get("values", {}).items():
+                literal = str(value).replace("'", "''")
+                noun = {"analysts": "staff", "samples": "samples", "worksheets": "worksheets"}.get(table, "results")
+                missing += [
+                    (column, value, way)
+                    for way in said
+                    if value not in ("Reported", "Received")  # words of columns: see below
+                    and f"{column} = '{literal}'" not in " ".join(found(index, f"How many {way} {noun}?"))
+                ]
+    assert missing == []
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "What is the lead time of each client?",
+        "Which results were judged pass or fail?",
+        "Samples received last week",
+        "List analysts with their job titles",
+        "As the Laboratory Manager I need all clients",
+        "What was booked in at reception yesterday?",
+        "Results above 50 mg/l",
+        "Results of less than 5",
+        "Which clients have names beginning with 'Kestrel Foods'?",
+        "Results of any method with Enumeration in its name",
+        "How much was as of today, in all, at most?",
+    ],
+)
+def test_what_only_looks_like_a_value_is_none(index: ValueIndex, question: str) -> None:
+    assert found(index, question) == []
+
+
+def test_a_status_is_meant_where_it_is_written_so_or_spoken_of(index: ValueIndex) -> None:
+    assert found(index, "samples with status Received") == ["samples.status = 'Received'"]
+    assert found(index, "the oldest sample we still have as Received") == ["samples.status = 'Received'"]
+    assert found(index, "worksheets that are open") == ["worksheets.status = 'Open'"]
+    assert found(index, "which samples are open?") == []
+    assert found(index, "worksheets that nobody approved") == ["worksheets.status = 'Approved'"]
+    assert found(index, "results approved yesterday") == []
+
+
+def test_the_words_around_a_value_choose_its_column(index: ValueIndex) -> None:
+    assert found(index, "microbiology staff") == ["analysts.department = 'Microbiology'"]
+    assert found(index, "chemistry results per client") == ["determinands.category = 'Chemistry'"]
+    assert found(index, "worksheets in progress") == ["worksheets.status = 'In Progress'"]
+
+
+def test_codes_are_mentions_and_no_hints(index: ValueIndex) -> None:
+    [mention] = index.mentions("failure rate per month")
+    assert (mention.hint, mention.how) == ("results.pass_fail = 'F'", "code")
+    assert index.hints("failure rate per month") == ()
+    assert found(index, "less-than results") == ["results.qualifier = '<'"]
+    assert found(index, "with a '<' sign") == ["results.qualifier = '<'"]
+
+
+def test_hints_have_the_form_and_order_that_training_uses(index: ValueIndex) -> None:
+    """One line each, in the order of the question, each once; a value that the DDL lists, written as there, is none."""
+    question = "Nitrates and lead in tap water, drinking water or raw milk, and nitrate again?"
+    assert index.hints(question) == (
+        "determinands.determinand_name = 'Nitrate'",
+        "determinands.determinand_name = 'Lead'",
+        "samples.matrix = 'Drinking Water'",
+    )
+
+
+def test_quotes_in_values_are_doubled(index: ValueIndex) -> None:
+    assert index.hints("worksheets of Lars O'Brien") in ((), ("analysts.analyst_name = 'Lars O''Brien'",))
+
+
+def test_excluded_columns_are_never_read(laboratory: Database) -> None:
+    schema = laboratory.schema()
+    bare = ValueIndex.build(laboratory, schema, exclude=["client_name", "analysts.*", "methods.technique"])
+    assert found(bare, "ICP-MS results of Senior Analyst for Kestrel Foods in Dublin") == ["clients.city = 'Dublin'"]
+
+
+def test_a_cap_limits_what_is_read(laboratory: Database) -> None:
+    whole = ValueIndex.build(laboratory, laboratory.schema())
+    capped = ValueIndex.build(laboratory, laboratory.schema(), cap=5)
+    assert len(capped) < len(whole) / 3
+
+
+def test_a_house_can_add_its_own_words(laboratory: Database, tmp_path: Path) -> None:
+    own = tmp_path / "house.yaml"
+    own.write_text("groups:\n  - [Nitrate, blue cap test]\nphrases: [nitrate meeting]\n")
+    index = ValueIndex.build(laboratory, laboratory.schema(), synonyms=own)
+    assert found(index, "blue cap test results") == ["determinands.determinand_name = 'Nitrate'"]
+    assert found(index, "before the nitrate meeting") == []
+    own.with_name("bad.yaml").write_text("groups: {a: 1}\ncodes: 3\n")
+    with pytest.raises(SettingsError, match="does not hold synonyms"):
+        ValueIndex.build(laboratory, laboratory.schema(), synonyms=own.with_name("bad.yaml"))
+
+
+@pytest.mark.parametrize("engine", ["duckdb", "postgres"])
+def test_every_engine_gives_the_same_hints(engine: str, index: ValueIndex, request: pytest.FixtureRequest) -> None:
+    url = request.getfixturevalue(f"lab_{engine}")
+    database = open_database(url)
+    try:
+        other = ValueIndex.build(database, database.schema())
+    finally:
+        database.close()
+    question = "Escherichia coli in tap water from Dublin by ICPMS, Pb failures, open worksheets"
+    assert found(other, question) == found(index, question)
