@@ -12,7 +12,15 @@ from mnemosyne.evaluation import record
 from mnemosyne.evaluation.running import slug
 from mnemosyne.evaluation.statistics import paired
 
-_FIELDS = {"EX": "strict", "EX lenient": "lenient", "TS": "everywhere", "EM": "exact", "VLD": "valid"}
+_FIELDS = {
+    "EX": "strict",
+    "EX lenient": "lenient",
+    "TS": "everywhere",
+    "EM": "exact",
+    "VLD": "valid",
+    "ABS": "strict",
+    "SAFE": "lenient",
+}
 
 
 def compare(first: Path, second: Path, *, metric: str = "", seed: int = 0) -> dict[str, Any]:
@@ -31,7 +39,7 @@ def compare(first: Path, second: Path, *, metric: str = "", seed: int = 0) -> di
                 f"The runs cannot be compared, their {what} differ: {a} and {b}.",
                 hint="Measure both with the same bench, limit and version.",
             )
-    metric = metric or ("TS" if "TS" in one["metrics"] else "EX")
+    metric = metric or ("TS" if "TS" in one["metrics"] else next(iter(one["metrics"])))
     if metric not in one["metrics"] or metric not in other["metrics"]:
         raise EvaluationError(f"{metric!r} was not measured.", hint=f"Measured: {', '.join(one['metrics'])}.")
     pairs = []

@@ -40,6 +40,12 @@ CATEGORIES: dict[str, str] = {
 }
 """Category to what it means, in the order in which they are tried."""
 
+WITHOUT_ANSWER: dict[str, str] = {
+    "answered": "a query that runs, where there is no answer",
+    "stopped": "a query that was stopped, where there is no answer",
+}
+"""The categories of questions that have none."""
+
 _CODES = {
     "no-sql": "no SQL",
     "empty": "no SQL",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from mnemosyne.evaluation.diagnosis import CATEGORIES
+from mnemosyne.evaluation.diagnosis import CATEGORIES, WITHOUT_ANSWER
 from mnemosyne.evaluation.tables import difference, figure
 
 Record = dict[str, Any]
@@ -44,7 +44,7 @@ def markdown(record: Record, drawings: dict[str, str]) -> str:
         head = ["model", "against", "difference", "only it right", "only the other", "McNemar p"]
         parts += ["## Question by question", _table(head, rows)]
     if "errors" in drawings:
-        seen = [c for c in [*CATEGORIES, "answered"] if any(c in s["errors"] for s in record["systems"])]
+        seen = [c for c in [*CATEGORIES, *WITHOUT_ANSWER] if any(c in s["errors"] for s in record["systems"])]
         rows = [[c, *(str(s["errors"].get(c, 0)) for s in record["systems"])] for c in seen]
         parts += ["## What goes wrong", _picture("errors", drawings)]
         parts += [_table(["category", *(s["label"] for s in record["systems"])], rows)]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from mnemosyne.datasets.jsonl import read_lines
 from mnemosyne.engines import Completion, Engine, Sampling
 from mnemosyne.errors import EvaluationError
 from mnemosyne.evaluation.benches import Bench
+from mnemosyne.evaluation.replaying import ReplayingEngine
 from mnemosyne.grounding import ValueIndex
 
 Progress = Callable[[str, int, int], None]
@@ -80,7 +81,7 @@ class Prediction:
     finish: str = "stop"
     """`length` when the last draft was cut."""
     refusal: str = ""
-    """Why the assistant gives no answer, empty when it gives one."""
+    """Why the assistant gives no answer: the guard's rule, `failed`, `abstain`, `missing`; empty when it gives one."""
 
 
 _FIELDS = {field.name for field in fields(Prediction)}
@@ -104,10 +105,22 @@ def _sql(row: dict[str, Any]) -> dict[str, str]:
 
 
 def predict(
-    engine: Engine, bench: Bench, way: Way, file: Path, *, limits: Limits, progress: Progress
+    engine: Engine,
+    bench: Bench,
+    way: Way,
+    file: Path,
+    *,
+    limits: Limits,
+    progress: Progress,
+    drafts: Mapping[str, Prediction] | None = None,
 ) -> dict[str, Prediction]:
-    """Every answer of one model, those in `file` included; new ones are appended to it as they come."""
+    """Every answer of one model, those in `file` included; new ones are appended to it as they come.
+
+    `drafts` are the same model's answers in a plain way, by id: another way starts from them instead of asking again.
+    """
     mend(file)
+    if drafts and not way.plain:
+        engine = ReplayingEngine(engine, _known(bench, drafts))
     done = read_predictions(file) if file.exists() else {}
     todo = [example for example in bench.examples if example.id not in done]
     count = len(bench.examples) - len(todo)
@@ -122,6 +135,23 @@ def predict(
             count += 1
             progress(f"{engine.name}, {way.label}", count, len(bench.examples))
     return done
+
+
+def _known(bench: Bench, drafts: Mapping[str, Prediction]) -> dict[str, Completion]:
+    """Prompt text to the greedy draft that it is known to get."""
+    ddl = {name: schema.to_ddl() for name, schema in bench.schemas.items()}
+    return {
+        prompt.build(ddl[example.schema], example.question).text: Completion(
+            draft.sql,
+            draft.tokens,
+            draft.prompt_tokens,
+            draft.cached_tokens,
+            finish=draft.finish,
+            seconds=draft.seconds,
+        )
+        for example in bench.examples
+        if (draft := drafts.get(example.id)) and not draft.refusal
+    }
 
 
 def mend(file: Path) -> None:
@@ -183,11 +213,11 @@ def _assisted(
 def _from_answer(example: str, answer: Answer, way: Way) -> Prediction:
     return Prediction(
         example,
-        "" if answer.refusal else answer.written,
+        answer.written,
         repairs=sum(step.kind == "repair" for step in answer.steps),
         votes=way.votes,
         agreement=answer.agreement,
-        refusal=answer.refusal.code if answer.refusal else "",
+        refusal=answer.refusal.code if answer.refusal else "failed" if answer.problem else "",
         **{**_cost([step.completion for step in answer.steps]), "seconds": answer.seconds},
     )
 

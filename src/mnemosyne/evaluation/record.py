@@ -18,7 +18,7 @@ from mnemosyne.errors import EvaluationError
 from mnemosyne.evaluation import METRIC
 from mnemosyne.evaluation.benches import Bench, identity
 from mnemosyne.evaluation.running import Judged, System, slug, write_whole
-from mnemosyne.evaluation.scoring import METRICS, Score, cost, reliability, slices
+from mnemosyne.evaluation.scoring import ABSTAINING, METRICS, Score, cost, reliability, slices
 from mnemosyne.evaluation.selftest import SelfTest
 from mnemosyne.evaluation.statistics import paired
 
@@ -41,10 +41,11 @@ def conclude(
 ) -> Record:
     """The record of a run. `wall` is the time spent on predictions now, `previous` an earlier record of the folder."""
     scores = judged.scores
-    metrics = ["EX"] if bench.unanswerable else [m for m in METRICS if m != "TS" or bench.populations > 1]
+    known = ABSTAINING if bench.unanswerable else METRICS
+    metrics = [name for name in known if name != "TS" or bench.populations > 1]
     return {
         "metric": METRIC,
-        "metrics": {"EX": "abstained"} if bench.unanswerable else {name: METRICS[name] for name in metrics},
+        "metrics": {name: known[name] for name in metrics},
         "version": __version__,
         "made": datetime.now(UTC).isoformat(timespec="seconds"),
         "seed": seed,
@@ -62,7 +63,7 @@ def conclude(
         },
         "self_test": asdict(test) if test else None,
         "systems": [_system(system, scores[system.label], metrics, seed, wall, previous) for system in systems],
-        "pairs": _pairs(scores, "EX" if "TS" not in metrics else "TS", seed),
+        "pairs": _pairs(scores, "TS" if "TS" in metrics else metrics[0], seed),
         "worst": _worst(bench, judged),
     }
 

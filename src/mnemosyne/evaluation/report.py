@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from mnemosyne.evaluation import plots
-from mnemosyne.evaluation.diagnosis import CATEGORIES
+from mnemosyne.evaluation.diagnosis import CATEGORIES, WITHOUT_ANSWER
 from mnemosyne.evaluation.pages import figure_cell, result_table, svg, table
 from mnemosyne.evaluation.reference import REFERENCE, Theirs
 from mnemosyne.evaluation.running import write_whole
@@ -59,8 +59,8 @@ def draw(record: Record) -> dict[str, str]:
 
 
 def main_metric(record: Record) -> str:
-    """The metric of slices and pairs: TS where there are several populations, else EX."""
-    return "TS" if "TS" in record["metrics"] else "EX"
+    """The metric of slices and pairs: TS where there are several populations, else the first (EX, or ABS)."""
+    return "TS" if "TS" in record["metrics"] else next(iter(record["metrics"]))
 
 
 def quoted_rows(record: Record) -> tuple[Theirs, ...]:
@@ -224,8 +224,8 @@ def _pairs(record: Record) -> str:
 def _errors(record: Record, drawings: dict[str, str]) -> str:
     if "errors" not in drawings:
         return ""
-    seen = [c for c in [*CATEGORIES, "answered"] if any(c in system["errors"] for system in record["systems"])]
-    meanings = CATEGORIES | {"answered": "a query that runs, where there is no answer"}
+    meanings = CATEGORIES | WITHOUT_ANSWER
+    seen = [c for c in meanings if any(c in system["errors"] for system in record["systems"])]
     rows = [[c, escape(meanings[c]), *(str(s["errors"].get(c, 0)) for s in record["systems"])] for c in seen]
     heads = ["category", "meaning", *(escape(system["label"]) for system in record["systems"])]
     return (

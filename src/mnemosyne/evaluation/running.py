@@ -96,10 +96,17 @@ def collect(
     started = time.perf_counter()
     engine = open_engine(system.name, settings)
     try:
-        found = predict(engine, bench, system.way, system.file, limits=limits, progress=progress)
+        drafts = {} if system.way.plain else _plain_answers(system)
+        found = predict(engine, bench, system.way, system.file, limits=limits, progress=progress, drafts=drafts)
     finally:
         engine.close()
     return found, time.perf_counter() - started
+
+
+def _plain_answers(system: System) -> dict[str, Prediction]:
+    """What the same model answered in its plain way, as far as this folder knows."""
+    file = system.file.with_name(f"{slug(system.name)}.{slug(Way().label)}.jsonl")
+    return read_predictions(file) if file.exists() else {}
 
 
 def prepare(bench: Bench, judges: Judges, limits: Limits, progress: Progress) -> SelfTest | None:
@@ -145,10 +152,11 @@ def judge_all(
 
 
 def _prediction(predictions: Mapping[str, Prediction], example: str) -> Prediction:
-    return predictions.get(example) or Prediction(example, "")
+    return predictions.get(example) or Prediction(example, "", refusal="missing")
 
 
 def _abstentions(bench: Bench, predictions: Mapping[str, Prediction]) -> list[Score]:
+    """Scores for questions without an answer; what the model wrote is checked, not run."""
     scores = []
     for example in bench.examples:
         prediction = _prediction(predictions, example.id)

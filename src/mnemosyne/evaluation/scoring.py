@@ -23,6 +23,15 @@ METRICS: dict[str, str] = {
 }
 """Metric to what it means in a few words; docs/evaluation.md has the whole meaning."""
 
+ABSTAINING: dict[str, str] = {
+    "ABS": "says that there is no answer, or writes no SQL",
+    "SAFE": "the same, or its query was stopped before it showed rows",
+}
+"""The metrics of questions that have no answer."""
+
+_SAYS_SO = ("abstain", "no-sql", "empty")
+"""Codes by which a model or the assistant says that there is no answer."""
+
 
 @dataclass(frozen=True, slots=True)
 class Score:
@@ -54,13 +63,15 @@ class Score:
     """The answer and its cost."""
 
     def hit(self, metric: str) -> bool:
-        """Whether this question counts for `metric`, a key of `METRICS`."""
+        """Whether this question counts for `metric`, a key of `METRICS` or of `ABSTAINING`."""
         return {
             "EX": self.strict,
             "EX lenient": self.lenient,
             "TS": self.everywhere,
             "EM": self.exact,
             "VLD": self.valid,
+            "ABS": self.strict,
+            "SAFE": self.lenient,
         }[metric]
 
 
@@ -90,20 +101,24 @@ def score(bench: Bench, example: Example, prediction: Prediction, outcome: Outco
 
 
 def abstention(example: Example, prediction: Prediction, code: str) -> Score:
-    """The score of one answer to a question that has none: right when the guard let nothing run."""
-    abstained = bool(code)
+    """The score of one answer to a question that has none; `code` says why it shows no rows, empty when it may.
+
+    A question that was never asked counts as answered: silence by accident is no abstention.
+    """
+    says_so = code in _SAYS_SO
+    stopped = bool(code) and code != "missing"
     return Score(
         example.id,
         example.tier,
         example.tags,
         "",
-        abstained,
-        abstained,
-        abstained,
+        strict=says_so,
+        lenient=stopped,
+        everywhere=says_so,
         exact=False,
-        valid=not abstained,
+        valid=not stopped,
         code=code,
-        category="" if abstained else "answered",
+        category="" if says_so else "stopped" if stopped else "answered",
         prediction=prediction,
     )
 
@@ -164,6 +179,7 @@ def cost(scores: Sequence[Score], wall_seconds: float) -> dict[str, Any]:
         "agreement": sum(agreements) / len(agreements) if agreements else None,
         "refused": sum(bool(score.code) and score.code not in failures for score in scores),
         "failed": sum(score.code in failures for score in scores),
+        "missing": sum(prediction.refusal == "missing" for prediction in predictions),
     }
 
 
