@@ -297,7 +297,9 @@ class Assistant:
         """Check one draft and, if it passes and may run, run it."""
         sql = prompt.extract_sql(completion.text)
         checked = (
-            guard.check(sql, self.schema, target=self.dialect, today=self.options.today) if sql else _no_sql(completion)
+            guard.check_reply(sql, self.schema, target=self.dialect, today=self.options.today)
+            if sql
+            else _no_sql(completion)
         )
         outcome: Result | Failure | None = None
         if isinstance(checked, SafeQuery) and self.options.run and self.database is not None:

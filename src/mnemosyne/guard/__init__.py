@@ -8,11 +8,12 @@ from mnemosyne.guard.query import Refusal, SafeQuery
 
 if TYPE_CHECKING:
     from mnemosyne.guard.check import check
+    from mnemosyne.guard.idioms import check_reply
     from mnemosyne.guard.policy import Policy, TableRule
 
-__all__ = ["Policy", "Refusal", "SafeQuery", "TableRule", "check"]
+__all__ = ["Policy", "Refusal", "SafeQuery", "TableRule", "check", "check_reply"]
 
-_HOMES = {"check": "check", "Policy": "policy", "TableRule": "policy"}
+_HOMES = {"check": "check", "check_reply": "idioms", "Policy": "policy", "TableRule": "policy"}
 
 
 def __getattr__(name: str) -> Any:

@@ -1,0 +1,52 @@
+"""Replies of a model that forgot PostgreSQL: MySQL's CURDATE and backticks, SQL Server's TOP and GETDATE.
+
+Small models fall into the dialect that they saw most. A reply that cannot be read as PostgreSQL is read as
+those, printed as PostgreSQL, and goes through the same `check` as any text: no rule is loosened.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date
+
+import sqlglot
+from sqlglot.errors import ErrorLevel, SqlglotError
+
+from mnemosyne.guard.check import check
+from mnemosyne.guard.policy import Policy
+from mnemosyne.guard.query import Dialect, Refusal, SafeQuery
+from mnemosyne.schema import Schema
+
+_OTHERS = ("mysql", "tsql")
+_UNREADABLE = frozenset({"bare-word", "function", "printed-text", "syntax"})
+"""Refusals that another reading may lift. A text refused for what it would do is never read again."""
+
+
+def check_reply(
+    sql: str,
+    schema: Schema,
+    *,
+    target: Dialect = "postgres",
+    today: date | None = None,
+    policy: Policy | None = None,
+) -> SafeQuery | Refusal:
+    """`check` of a model's reply; when it is no PostgreSQL, of its other readings. The first refusal counts."""
+    verdict = check(sql, schema, target=target, today=today, policy=policy)
+    if isinstance(verdict, SafeQuery) or verdict.code not in _UNREADABLE:
+        return verdict
+    for reading in _readings(sql):
+        second = check(reading, schema, target=target, today=today, policy=policy)
+        if isinstance(second, SafeQuery):
+            return second
+    return verdict
+
+
+def _readings(sql: str) -> Iterator[str]:
+    """The one statement of the text in PostgreSQL, once for each other dialect that can read it."""
+    for dialect in _OTHERS:
+        try:
+            printed = sqlglot.transpile(sql, read=dialect, write="postgres", unsupported_level=ErrorLevel.RAISE)
+        except (SqlglotError, RecursionError, ValueError):
+            continue
+        if len(printed) == 1 and printed[0] != sql:
+            yield printed[0]
