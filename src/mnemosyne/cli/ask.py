@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import sys
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from mnemosyne.cli import console
+from mnemosyne.cli import console, downloading, files
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.status import Status
 
     from mnemosyne.assistant import Answer
     from mnemosyne.guard.query import SafeQuery
@@ -21,8 +23,13 @@ if TYPE_CHECKING:
 @click.argument("question")
 @click.option("--db", "url", required=True, metavar="URL", help="sqlite:///file, duckdb:///file or postgresql://…")
 @click.option("--model", metavar="NAME", help="Catalogue name, GGUF file, or BASE+ADAPTER.gguf.")
-@click.option("--format", "form", type=click.Choice(console.FORMATS), default="table", show_default=True)
-@click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="Write the result to a file.")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(("table", *files.FORMATS)),
+    help="How the result is printed or written. [default: table, or what the name of --output says]",
+)
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="Write the result to a file.")
 @click.option("--sql-only", is_flag=True, help="Print the checked SQL and stop: nothing runs.")
 @click.option("--yes", is_flag=True, help="Run without the review that a terminal asks for.")
 @click.option("--explain", is_flag=True, help="Show every attempt of the model and what became of it.")
@@ -31,11 +38,12 @@ if TYPE_CHECKING:
 )
 @click.option("--no-repair", is_flag=True, help="Do not give a failing query back to the model.")
 @click.option("--no-grounding", is_flag=True, help="Do not look up stored values.")
+@click.option("--today", type=click.DateTime(["%Y-%m-%d"]), metavar="YYYY-MM-DD", help="Take this day for today.")
 def command(
     question: str,
     url: str,
     model: str | None,
-    form: str,
+    form: str | None,
     output: Path | None,
     sql_only: bool,
     yes: bool,
@@ -43,63 +51,99 @@ def command(
     votes: int,
     no_repair: bool,
     no_grounding: bool,
+    today: datetime | None,
 ) -> int:
-    """Ask the database at URL a QUESTION in plain words ('-' reads it from standard input).
+    """Ask the database at URL a QUESTION in plain words.
 
-    Prints the SQL, then the result. Exit codes: 0 answered, 1 no answer, 2 misuse or broken
-    surroundings, 3 refused by the guard.
+    Prints the SQL, then the result. On a terminal the SQL is shown for review before it runs; --yes
+    skips that. A QUESTION that begins with '-' or is very long comes through standard input: write -
+    in its place.
+
+    Exit codes: 0 answered, 1 no answer, 2 misuse or broken surroundings, 3 refused by the guard.
     """
+    from mnemosyne import settings
     from mnemosyne.assistant import Assistant, Options
 
-    out, err = console.stdout(), console.stderr()
+    text = console.text_argument(question)
+    if output is not None:
+        files.check_place(output)
+        if form == "table":
+            raise click.UsageError("A table is for the eye: choose csv, json or parquet for a file.")
+    form = form or ("table" if output is None else files.format_of(output))
+    chosen = settings.load()
     options = Options(
-        votes=votes, repairs=0 if no_repair else Options().repairs, run=not sql_only, grounding=not no_grounding
+        votes=votes,
+        repairs=0 if no_repair else Options().repairs,
+        run=not sql_only,
+        grounding=not no_grounding,
+        today=today.date() if today is not None else None,
     )
+    out, err = console.stdout(), console.stderr()
+    downloading.fetch(model or chosen.model, chosen)
     with err.status("Loading the model …"):
-        assistant = Assistant.open(url, model=model, options=options)
+        assistant = Assistant.open(url, model=model, settings=chosen, options=options)
     with assistant:
-        review = sys.stdin.isatty() and sys.stdout.isatty() and not yes and not sql_only
-        status = err.status("Thinking …")
-        status.start()
-        if review:
-            assistant.review = lambda query: _review(out, query, status)
-        try:
-            answer = assistant.ask(console.text_argument(question))
-        finally:
-            status.stop()
+        review = not yes and not sql_only and sys.stdin.isatty() and sys.stdout.isatty()
+        with err.status("Thinking …") as status:
+            if review:
+                assistant.review = _Review(out, status)
+            answer = assistant.ask(text)
     if explain:
         for number, step in enumerate(answer.steps, 1):
             console.print_step(err, step, number)
     if sql_only and answer.sql:
-        out.print(console.pretty_sql(answer.sql, assistant.dialect), markup=False, soft_wrap=True)
-        return 0
-    if answer.hints:
-        err.print("understood: " + ", ".join(answer.hints), style="dim", markup=False)
-    _show(out, err, answer, assistant.dialect, form, output, sql_shown=review)
+        console.print_sql(out, answer.sql, assistant.dialect)
+    else:
+        _show(out, err, answer, assistant.dialect, form, output, sql_shown=review)
     return _exit_code(answer)
 
 
-def _review(out: Console, query: SafeQuery, status: object) -> bool:
-    status.stop()  # type: ignore[attr-defined]
-    console.print_sql(out, query.sql, query.dialect)
-    return click.confirm("Run it?", default=True)
+class _Review:
+    """Shows a query and asks whether it may run; the same query is asked about once."""
+
+    def __init__(self, out: Console, status: Status) -> None:
+        self.out = out
+        self.status = status
+        self.decided: dict[str, bool] = {}
+
+    def __call__(self, query: SafeQuery) -> bool:
+        if query.sql not in self.decided:
+            self.status.stop()
+            console.print_sql(self.out, query.sql, query.dialect)
+            self.decided[query.sql] = click.confirm("\nRun it?", default=True)
+            self.status.start()
+        return self.decided[query.sql]
 
 
 def _show(
     out: Console, err: Console, answer: Answer, dialect: str, form: str, output: Path | None, *, sql_shown: bool
 ) -> None:
     """The SQL (beside a file or pipe format: on standard error), then the result or the problem."""
+    if answer.hints:
+        err.print("understood: " + ", ".join(answer.hints), style="dim", markup=False, soft_wrap=True)
     if answer.sql and not sql_shown:
-        console.print_sql(out if form == "table" and output is None else err, answer.sql, dialect)
+        console.print_sql(out if form == "table" else err, answer.sql, dialect)
     if answer.result is None:
-        err.print(answer.problem, style="yellow", markup=False)
+        err.print(answer.problem, style="yellow", markup=False, soft_wrap=True)
         return
-    if form == "table" and output is None:
+    if form == "table":
         console.print_result(out, answer.result)
     else:
-        console.write_result(answer.result, "csv" if form == "table" else form, output)
+        files.write(answer.result, form, output)
+        if answer.result.truncated:
+            err.print(
+                f"The limit cut the result after {len(answer.result.rows):,} rows: there are more "
+                "(MNEMOSYNE_MAX_ROWS, MNEMOSYNE_MAX_BYTES).",
+                style="yellow",
+            )
+    err.print(_cost(answer), style="dim")
+
+
+def _cost(answer: Answer) -> str:
+    model = sum(step.completion.seconds for step in answer.steps)
+    attempts = "" if len(answer.steps) == 1 else f", {len(answer.steps)} attempts"
     agreement = f", {answer.agreement:.0%} of the candidates agree" if answer.agreement is not None else ""
-    err.print(f"{answer.seconds:.1f} s{agreement}", style="dim")
+    return f"{answer.seconds:.2f} s, of which the model {model:.2f} s{attempts}{agreement}"
 
 
 def _exit_code(answer: Answer) -> int:

@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from mnemosyne.cli import console
+from mnemosyne.cli import console, downloading
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from mnemosyne.assistant import Answer
 
 QUESTIONS = (
     "How many samples were received in the last 30 days?",
@@ -19,47 +25,106 @@ QUESTIONS = (
 
 @click.command("demo")
 @click.option("--model", metavar="NAME", help="Catalogue name, GGUF file, or BASE+ADAPTER.gguf.")
-@click.option("--seed", default=7, show_default=True, help="Seed of the laboratory.")
+@click.option("--seed", type=click.IntRange(min=0), default=7, show_default=True, help="Seed of the laboratory.")
 def command(model: str | None, seed: int) -> int:
-    """Create the demo laboratory (once) and ask it three questions with a real model."""
-    from mnemosyne import lims, settings
+    """Create the demo laboratory (once a day) and ask it three questions with a real model.
+
+    Exit codes: 0 when at least one question was answered, 1 when none was, 2 broken surroundings.
+    """
+    from mnemosyne import settings
     from mnemosyne.assistant import Assistant
 
     out, err = console.stdout(), console.stderr()
     chosen = settings.load()
+    name = model or chosen.model
+    started = time.perf_counter()
+    _heading(out, "1", "The laboratory")
     file = _laboratory_file(chosen.home, seed)
     url = f"sqlite:///{file}"
-    if not file.exists():
-        out.print(f"[bold]1.[/] A fictional laboratory, filled with three years of samples: [dim]{file}[/]")
-        file.parent.mkdir(parents=True, exist_ok=True)
-        lims.create(url, seed=seed)
-    else:
-        out.print(f"[bold]1.[/] The laboratory of an earlier run: [dim]{file}[/]")
-    started = time.perf_counter()
-    out.print(f"[bold]2.[/] The model: [bold]{model or chosen.model}[/], on this machine")
-    assistant = Assistant.open(url, model=model, settings=chosen)
-    out.print(f"   ready in {time.perf_counter() - started:.1f} s", style="dim")
-    out.print("[bold]3.[/] Three questions\n")
-    answered = 0
+    _laboratory(out, file, url, seed)
+    _heading(out, "2", "The model")
+    downloading.fetch(name, chosen)
+    loading = time.perf_counter()
+    with err.status("Loading the model …"):
+        assistant = Assistant.open(url, model=name, settings=chosen)
+    out.print(f"  {name}, on this machine, ready in {time.perf_counter() - loading:.1f} s", markup=False)
     with assistant:
-        for question in QUESTIONS:
-            out.print(f"[bold cyan]› {question}[/]\n")
+        answers = []
+        for number, question in enumerate(QUESTIONS, 3):
+            _heading(out, str(number), question)
             with err.status("Thinking …"):
-                answer = assistant.ask(question)
-            if answer.sql:
-                console.print_sql(out, answer.sql, assistant.dialect)
-            if answer.result is None:
-                out.print(answer.problem, style="yellow", markup=False)
-            else:
-                console.print_result(out, answer.result, most=8)
-                answered += 1
-            drafting = sum(step.completion.seconds for step in answer.steps)
-            out.print(f"{answer.seconds:.2f} s, of which the model took {drafting:.2f} s\n", style="dim")
-    out.print("Ask it something yourself:", style="bold")
-    out.print(f'  mnemosyne ask "Which samples are overdue?" --db {url}\n', markup=False, soft_wrap=True)
-    return 0 if answered else 1
+                answers.append(assistant.ask(question))
+            _answer(out, answers[-1], assistant.dialect)
+    _timings(out, answers, time.perf_counter() - started)
+    out.print("\nAsk it something yourself:\n", style="bold")
+    out.print(f'  {_program()} ask "Which samples are overdue?" --db {url}\n', markup=False, soft_wrap=True)
+    return 0 if any(answer.ok for answer in answers) else 1
+
+
+def _heading(out: Console, number: str, text: str) -> None:
+    from rich.text import Text
+
+    out.print()
+    out.print(Text.assemble((number, "bold cyan"), "  ", (text, "bold")), soft_wrap=True)
+
+
+def _laboratory(out: Console, file: Path, url: str, seed: int) -> None:
+    from mnemosyne import lims
+
+    if file.exists():
+        out.print("  the one that an earlier run made today", style="dim")
+    else:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        rows = lims.create(url, seed=seed).rows
+        tables = ", ".join(f"{count:,} {table}" for table, count in rows.items() if table in _COUNTED)
+        out.print(f"  entirely fictional, three years up to today: {tables}", soft_wrap=True)
+    out.print(f"  {file}", style="dim", markup=False, soft_wrap=True)
+
+
+_COUNTED = ("clients", "samples", "results", "worksheets")
+
+
+def _answer(out: Console, answer: Answer, dialect: str) -> None:
+    out.print()
+    if answer.sql:
+        console.print_sql(out, answer.sql, dialect)
+    if answer.result is None:
+        written = answer.written.strip()
+        if written and not answer.sql:
+            out.print(f"  {written}", style="dim", markup=False, soft_wrap=True)
+        out.print(f"  {answer.problem}", style="yellow", markup=False, soft_wrap=True)
+    else:
+        console.print_result(out, answer.result, most=12)
+
+
+def _timings(out: Console, answers: list[Answer], seconds: float) -> None:
+    """One line a question: how long the model and the database took."""
+    from rich import box
+    from rich.padding import Padding
+    from rich.table import Table
+
+    _heading(out, str(len(answers) + 3), "The time it took")
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold", border_style="dim")
+    table.add_column("question")
+    for name in ("model", "database", "in all", "attempts"):
+        table.add_column(name, justify="right")
+    for number, answer in enumerate(answers, 3):
+        model = sum(step.completion.seconds for step in answer.steps)
+        inside = answer.result.seconds if answer.result is not None else 0.0
+        row = (f"{model:.2f} s", f"{inside:.3f} s", f"{answer.seconds:.2f} s", str(len(answer.steps)))
+        table.add_row(str(number), *row)
+    out.print(Padding(table, (0, 0, 0, 2)))
+    out.print(f"  {seconds:.1f} s from start to end", style="dim")
 
 
 def _laboratory_file(home: Path, seed: int) -> Path:
     """One laboratory a day and seed, since its data are anchored to today."""
     return home / "demo" / f"lab-{time.strftime('%Y-%m-%d')}-{seed}.db"
+
+
+def _program() -> str:
+    """How this program was called, so that the line can be copied: `.venv/bin/mnemosyne` after `make demo`."""
+    import sys
+
+    called = sys.argv[0]
+    return "python -m mnemosyne" if called.endswith("__main__.py") else called if "/" in called else "mnemosyne"

@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
+from datetime import datetime
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, cast
 
 import click
 
-from mnemosyne.cli import console
+from mnemosyne.cli import console, downloading, files
 from mnemosyne.errors import MnemosyneError, SettingsError
 
 if TYPE_CHECKING:
     from mnemosyne.assistant import Assistant, Options
+    from mnemosyne.databases import Limits
     from mnemosyne.engines import Engine
     from mnemosyne.guard.query import Dialect
 
 BATCH = 64
-"""Questions handed to the model at once; what is finished is on disk after each batch."""
+"""Questions handed to the model at once; each answer is on disk once all before it are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +43,7 @@ class Line:
 
 @click.command("predict")
 @click.argument("questions", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("-o", "--output", required=True, type=click.Path(dir_okay=False, path_type=Path), help="PREDS.jsonl")
+@click.option("-o", "--output", required=True, type=click.Path(path_type=Path), metavar="FILE", help="PREDS.jsonl")
 @click.option("--db", "url", metavar="URL", help="Database of the lines that name none.")
 @click.option("--schema", metavar="FILE", help="DDL of the lines that name none: SQL is written, nothing runs.")
 @click.option("--model", metavar="NAME", help="Catalogue name, GGUF file, or BASE+ADAPTER.gguf.")
@@ -52,8 +55,9 @@ class Line:
 @click.option(
     "--dialect",
     type=click.Choice(("postgres", "sqlite", "duckdb")),
-    help="Dialect of the SQL [default: the database's own; postgres for a schema]",
+    help="Dialect of the SQL. [default: the database's own; postgres for a schema]",
 )
+@click.option("--today", type=click.DateTime(["%Y-%m-%d"]), metavar="YYYY-MM-DD", help="Take this day for today.")
 def command(
     questions: Path,
     output: Path,
@@ -64,33 +68,48 @@ def command(
     no_repair: bool,
     no_grounding: bool,
     dialect: str | None,
+    today: datetime | None,
 ) -> int:
     """Write SQL for every line of QUESTIONS, a JSONL file of {"id", "question"[, "db" | "schema"]}.
 
-    Each line gives one line {"id", "sql", "ok", "problem", …} in the same order; a line that cannot
-    be answered has an empty "sql" and says why. A run that was interrupted goes on where it stopped.
+    "db" is a URL or a file, "schema" a file of DDL or the DDL itself; a line's own wins over --db and
+    --schema. Each line gives one line {"id", "sql", "ok", "problem", …} in the same order; a line that
+    cannot be answered has an empty "sql" and says why. With a database the SQL is run read-only, so
+    that a query that fails can be repaired; results are not kept.
+
+    FILE appears when all is done; a run that was interrupted goes on where it stopped when the same
+    command is given again.
+
+    Exit codes: 0 every line has its line, 2 misuse or broken surroundings.
     """
     from mnemosyne import settings
     from mnemosyne.assistant import Options
+    from mnemosyne.databases import Limits
     from mnemosyne.engines import open_engine
 
+    files.check_place(output)
     lines = list(_lines(questions, url or "", schema or ""))
     chosen = settings.load()
     name = model or chosen.model
-    options = Options(votes=votes, repairs=0 if no_repair else Options().repairs, grounding=not no_grounding)
-    partial = output.with_name(f"{output.name}.partial")
-    done = _finished(partial, lines, name)
+    options = Options(
+        votes=votes,
+        repairs=0 if no_repair else Options().repairs,
+        grounding=not no_grounding,
+        today=today.date() if today is not None else None,
+    )
+    partial = output.with_name(f".{output.name}.{_fingerprint(lines, name, options, dialect)}.partial")
+    done = _finished(partial)
     err = console.stderr()
     if done:
-        err.print(f"{len(done)} of {len(lines)} lines are there from an earlier run.", style="dim")
+        err.print(f"{done} of {len(lines)} lines are there from an earlier run.", style="dim")
+    downloading.fetch(name, chosen)
     with err.status("Loading the model …"):
         engine = open_engine(name, chosen)
-    room = _Room(engine, options, cast("Dialect | None", dialect))
-    output.parent.mkdir(parents=True, exist_ok=True)
+    limits = Limits(chosen.query_timeout_seconds, chosen.max_rows, chosen.max_bytes, chosen.memory_mb)
+    room = _Room(engine, options, limits, cast("Dialect | None", dialect))
     try:
-        with partial.open("w", encoding="utf-8") as file:
-            file.writelines(json.dumps(record, ensure_ascii=False) + "\n" for record in done)
-            _predict(room, lines[len(done) :], name, file)
+        with partial.open("a", encoding="utf-8") as file:
+            _predict(room, lines[done:], name, file)
     finally:
         room.close()
     partial.replace(output)
@@ -103,6 +122,7 @@ class _Room:
 
     engine: Engine
     options: Options
+    limits: Limits
     dialect: Dialect | None
     open: dict[tuple[str, str], Assistant | MnemosyneError] = field(default_factory=dict)
 
@@ -119,15 +139,15 @@ class _Room:
     def _open(self, line: Line) -> Assistant:
         from mnemosyne.assistant import Assistant
         from mnemosyne.databases import open_database
-        from mnemosyne.grounding import ValueIndex
         from mnemosyne.schema import Schema
 
         if line.db:
             database = open_database(line.db)
-            dialect = self.dialect or database.dialect
-            runs = database if dialect == database.dialect else None
-            values = ValueIndex.build(database, database.schema()) if self.options.grounding else None
-            return Assistant(self.engine, database.schema(), runs, dialect, self.options, values=values)
+            assistant = Assistant.over(self.engine, database, options=self.options, limits=self.limits)
+            if self.dialect is not None and self.dialect != database.dialect:
+                assistant.dialect = self.dialect
+                assistant.options = replace(self.options, run=False)
+            return assistant
         if not line.schema:
             raise SettingsError("The line names neither a database nor a schema.", hint="Give --db or --schema.")
         ddl = line.schema if "(" in line.schema else _read_ddl(Path(line.schema))
@@ -150,12 +170,15 @@ def _predict(room: _Room, lines: list[Line], model: str, file: IO[str]) -> None:
         task = progress.add_task("", total=len(lines))
         for start in range(0, len(lines), BATCH):
             batch = lines[start : start + BATCH]
-            records: dict[int, dict[str, Any]] = {}
+            waiting: dict[int, dict[str, Any]] = {}
+            written = 0
             for position, record in _answer(room, batch, model):
-                records[position] = record
+                waiting[position] = record
                 progress.advance(task)
-            file.writelines(json.dumps(records[i], ensure_ascii=False) + "\n" for i in range(len(batch)))
-            file.flush()
+                while written in waiting:
+                    file.write(json.dumps(waiting.pop(written), ensure_ascii=False) + "\n")
+                    written += 1
+                file.flush()
 
 
 def _answer(room: _Room, batch: list[Line], model: str) -> Iterator[tuple[int, dict[str, Any]]]:
@@ -184,8 +207,6 @@ def _lines(path: Path, url: str, schema: str) -> Iterator[Line]:
     """The input lines; a line's own database or schema wins. A broken line still gets its place."""
     with path.open(encoding="utf-8", errors="replace") as file:
         for number, text in enumerate(file, 1):
-            if not text.strip():
-                continue
             try:
                 value = json.loads(text)
             except (json.JSONDecodeError, RecursionError):
@@ -193,29 +214,34 @@ def _lines(path: Path, url: str, schema: str) -> Iterator[Line]:
             if not isinstance(value, dict):
                 yield Line(number, "", url, schema, f"Line {number} is not a JSON object.")
                 continue
+            if not isinstance(value.get("question"), str):
+                yield Line(value.get("id", number), "", url, schema, f"Line {number} has no text called question.")
+                continue
             own_db, own_schema = str(value.get("db") or ""), str(value.get("schema") or "")
             own = bool(own_db or own_schema)
             yield Line(
                 value.get("id", number),
-                str(value.get("question") or ""),
+                value["question"],
                 own_db if own else url,
                 own_schema if own else ("" if url else schema),
             )
 
 
-def _finished(partial: Path, lines: list[Line], model: str) -> list[dict[str, Any]]:
-    """The whole lines of an interrupted run that answer the first of these lines with the same model."""
-    done: list[dict[str, Any]] = []
-    if partial.exists():
-        for text, line in zip(partial.read_text(encoding="utf-8").splitlines(), lines, strict=False):
-            try:
-                record = json.loads(text)
-            except json.JSONDecodeError:
-                break
-            if not isinstance(record, dict) or record.get("id") != line.id or record.get("model") != model:
-                break
-            done.append(record)
-    return done
+def _fingerprint(lines: list[Line], model: str, options: Options, dialect: str | None) -> str:
+    """Names a run by all that decides its answers, so that only the same run goes on with what is there."""
+    run = ([asdict(line) for line in lines], model, asdict(options), dialect)
+    return hashlib.sha256(json.dumps(run, default=str).encode()).hexdigest()[:12]
+
+
+def _finished(partial: Path) -> int:
+    """How many whole lines an interrupted run left; a torn last one is cut off."""
+    if not partial.exists():
+        return 0
+    data = partial.read_bytes()
+    whole = data.rfind(b"\n") + 1
+    with partial.open("r+b") as file:
+        file.truncate(whole)
+    return data.count(b"\n")
 
 
 def _read_ddl(path: Path) -> str:
