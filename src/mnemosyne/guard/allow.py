@@ -231,8 +231,11 @@ _ODD_LITERALS = (
 )
 
 
-def inspect(tree: exp.Expression) -> None:
-    """Refuse a tree that holds anything that is not listed in this file or in `functions`."""
+def inspect(tree: exp.Expression, ours: bool = False) -> None:
+    """Refuse a tree that holds anything that is not listed in this file or in `functions`.
+
+    `ours`: the tree was read from a printed translation to SQLite.
+    """
     stack: list[Any] = [tree]
     while stack:
         node = stack.pop()
@@ -241,7 +244,7 @@ def inspect(tree: exp.Expression) -> None:
         if allowed is None and kind not in OPERATORS:
             if not isinstance(node, exp.Func):
                 _refuse_node(node)
-            functions.inspect_call(node)
+            functions.inspect_call(node, ours)
         for name, value in node.args.items():
             if value is None or value is False or value == []:
                 continue

@@ -8,7 +8,7 @@ from typing import Any
 from sqlglot import exp
 
 from mnemosyne.guard.refused import Refused
-from mnemosyne.guard.words import word_set
+from mnemosyne.guard.words import OURS, word_set
 
 CLASSES: frozenset[type[Any]] = frozenset(
     getattr(exp, name)
@@ -68,11 +68,14 @@ SERIES_LIMIT = 1_000_000
 _HINT = "Write it with ordinary SQL functions, or leave it out."
 
 
-def inspect_call(node: exp.Expression) -> None:
-    """Refuse a call of a function that is not listed, or one that would make too much data."""
+def inspect_call(node: exp.Expression, ours: bool = False) -> None:
+    """Refuse a call of a function that is not listed, or one that would make too much data.
+
+    `ours`: the text was printed by a translation, which may call what `databases` registers.
+    """
     if isinstance(node, exp.Anonymous):
         name = node.this if isinstance(node.this, str) else ""
-        if name.lower() not in NAMES:
+        if name.lower() not in NAMES and not (ours and name.lower() in OURS):
             raise Refused("function", f"the function {node.name} is not allowed", place=node.name, hint=_HINT)
     elif type(node) not in CLASSES:
         name = node.sql_name() if isinstance(node, exp.Func) else type(node).__name__

@@ -104,9 +104,9 @@ class _Annotator:
         """Annotate a query; its output columns."""
         known = dict(ctes)
         with_ = node.args.get("with_")
-        for cte in with_.expressions if with_ else ():
+        for cte in with_.expressions if with_ is not None else ():
             name = cte.alias.lower()
-            if with_.recursive and isinstance(cte.this, exp.SetOperation):
+            if with_ is not None and with_.args.get("recursive") and isinstance(cte.this, exp.SetOperation):
                 # The first branch decides the kinds that the second one sees.
                 known[name] = _renamed(self.query(cte.this.this, outer, known), cte.args.get("alias"))
             known[name] = _renamed(self.query(cte.this, outer, known), cte.args.get("alias"))
@@ -205,7 +205,7 @@ class _Annotator:
 
     def expression(self, node: exp.Expression, scope: Scope) -> None:
         """Annotate an expression, children first; queries in it see `scope` from inside."""
-        if isinstance(node, exp.Query) and not isinstance(node, exp.Table):
+        if isinstance(node, (exp.Select, exp.SetOperation, exp.Subquery)):
             outputs = self.query(node, scope, scope.ctes)
             marked(node, next(iter(outputs.values()), "unknown"))
             return
@@ -315,16 +315,16 @@ def _cast(node: exp.Expression) -> Kind:
 
 
 def _add(node: exp.Expression) -> Kind:
-    left, right = kind_of(node.left), kind_of(node.right)
-    if left not in TIMES and left != "interval" and (right in TIMES or right == "interval"):
-        if not (isinstance(node, exp.Sub) and right in TIMES):
-            left, right = right, left
+    left, right = kind_of(node.this), kind_of(node.expression)
+    swapped = left not in TIMES and left != "interval" and (right in TIMES or right == "interval")
+    if swapped and not (isinstance(node, exp.Sub) and right in TIMES):
+        left, right = right, left
     if left in TIMES:
         if right in TIMES:
             return "int" if left == right == "date" else "interval"
-        if right == "interval" or isinstance(node.right, exp.Interval):
+        if right == "interval" or isinstance(node.expression, exp.Interval):
             return "midnight" if left in DAYS and whole_days(node) else "timestamp"
-        if isinstance(node, exp.Sub) and _is_text(node.right):
+        if isinstance(node, exp.Sub) and _is_text(node.expression):
             return "int"
         return left
     if left == "interval":
@@ -333,12 +333,12 @@ def _add(node: exp.Expression) -> Kind:
 
 
 def _arithmetic(node: exp.Expression) -> Kind:
-    left, right = kind_of(node.left), kind_of(node.right)
+    left, right = kind_of(node.this), kind_of(node.expression)
     if "interval" in (left, right):
         return "interval"
-    if _is_text(node.right):
+    if _is_text(node.expression):
         return left
-    if _is_text(node.left):
+    if _is_text(node.this):
         return right
     return _common(left, right) if left != "unknown" and right != "unknown" else "unknown"
 

@@ -8,12 +8,14 @@ form of a date, so that it compares with dates as text and needs no function. An
 from __future__ import annotations
 
 import re
+from functools import lru_cache
+from typing import cast as cast_tree
 
-from sqlglot import exp
+from sqlglot import exp, parse_one
 
 from mnemosyne.guard import intervals, templates
 from mnemosyne.guard.kinds import DAYS, NUMBERS, TIMES, kind_of, marked
-from mnemosyne.guard.trees import Node, Rule, Untranslatable, bare, call, cast, is_text, joined, literal, paren, whole
+from mnemosyne.guard.trees import Node, Rule, Untranslatable, bare, call, cast, is_text, literal, paren, whole
 
 _DATE = re.compile(
     r"\s*(\d{4})-(\d{1,2})-(\d{1,2})(?:[ T](\d{1,2}):(\d\d)(?::(\d\d(?:\.\d+)?))?(?:Z|[+-]00(?::?00)?)?)?\s*"
@@ -35,7 +37,7 @@ def as_timestamp(node: Node) -> Node:
     """The node in the form with a time."""
     if kind_of(node) not in DAYS:
         return node
-    if is_text(node):
+    if isinstance(node, exp.Literal):
         return marked(exp.Literal.string(f"{node.name} 00:00:00"), "timestamp")
     return call("DATETIME", node, kind="timestamp")
 
@@ -62,7 +64,8 @@ def cast_timestamp(node: exp.Cast) -> Node:
             raise Untranslatable(f"The timestamp {inner.name!r} is not written as YYYY-MM-DD HH:MM:SS.", node)
         return marked(exp.Literal.string(text if " " in text else f"{text} 00:00:00"), "timestamp")
     if kind_of(inner) == "timestamp":
-        return inner
+        same: Node = inner
+        return same
     return call("DATETIME", inner, kind="timestamp")
 
 
@@ -123,7 +126,7 @@ def _scaled(node: Node) -> tuple[Node, intervals.Parts] | None:
     node = bare(node)
     if isinstance(node, exp.Anonymous) and node.name.lower() == "mn_interval_times":
         fixed, count = node.expressions
-        if is_text(fixed) and kind_of(count) == "int":
+        if isinstance(fixed, exp.Literal) and kind_of(count) == "int":
             return count, intervals.decode(fixed.name)
     return None
 
@@ -164,7 +167,7 @@ def shift_days(day: Node, days: Node, sign: int) -> Node:
 
 def add_or_sub(node: Node) -> Node | None:
     """`+` and `-` where a date, timestamp or interval takes part."""
-    left, right = node.left, node.right
+    left, right = node.this, node.expression
     sign = -1 if isinstance(node, exp.Sub) else 1
     if sign > 0 and kind_of(right) in TIMES and kind_of(left) not in TIMES:
         left, right = right, left
@@ -194,7 +197,7 @@ def add_or_sub(node: Node) -> Node | None:
 
 def times_or_by(node: Node) -> Node | None:
     """`*` and `/` where an interval takes part."""
-    left, right = node.left, node.right
+    left, right = node.this, node.expression
     if isinstance(node, exp.Mul) and kind_of(right) == "interval":
         left, right = right, left
     if kind_of(left) != "interval":
@@ -244,11 +247,14 @@ def _strftime(code: str, day: Node) -> Node:
     return cast(call("STRFTIME", code, day), "INTEGER", "int")
 
 
-def _arithmetic(template: str, **nodes: Node) -> Node:
-    from sqlglot import parse_one
+@lru_cache(maxsize=64)
+def _parsed(template: str) -> exp.Expression:
+    return cast_tree(exp.Expression, parse_one(template, dialect="sqlite"))
 
-    tree = parse_one(template, dialect="sqlite")
-    return tree.transform(lambda node: nodes[node.name].copy() if isinstance(node, exp.Column) else node)
+
+def _arithmetic(template: str, **nodes: Node) -> Node:
+    """A written expression whose column names stand for `nodes`."""
+    return _parsed(template).transform(lambda node: nodes[node.name].copy() if isinstance(node, exp.Column) else node)
 
 
 def _thursday(day: Node) -> Node:
@@ -299,7 +305,7 @@ def truncate(node: Node) -> Node:
             return marked(paren(day), "midnight")
         return call("DATE", day, *starts[unit], kind="midnight")
     if unit == "QUARTER":
-        months = _arithmetic("((1 - m) % 3 || ' months')", m=_strftime("%m", day))
+        months = _arithmetic("(((1 - m) % 3) || ' months')", m=_strftime("%m", day))
         return call("DATE", day.copy(), "start of month", months, kind="midnight")
     clock = {"HOUR": "%Y-%m-%d %H:00:00", "MINUTE": "%Y-%m-%d %H:%M:00", "SECOND": "%Y-%m-%d %H:%M:%S"}
     if unit in clock:
@@ -407,6 +413,3 @@ def overlaps(node: Node) -> Node:
     (a, b), (c, d) = node.this.expressions, node.expression.expressions
     meet = exp.and_(exp.LT(this=a, expression=d), exp.LT(this=c, expression=b))
     return marked(exp.Paren(this=exp.or_(meet, exp.EQ(this=a.copy(), expression=c.copy()))), "bool")
-
-
-__all__ = ["RULES", "joined"]

@@ -58,8 +58,8 @@ def bare(node: exp.Expression) -> exp.Expression:
 
 
 def is_text(node: object) -> bool:
-    """A quoted literal."""
-    return isinstance(node, exp.Literal) and bool(node.is_string)
+    """A quoted literal that is text, or whose kind its neighbour decides; a translated date or interval is not."""
+    return isinstance(node, exp.Literal) and bool(node.is_string) and kind_of(node) in ("text", "unknown")
 
 
 def whole(node: object) -> int | None:
@@ -88,9 +88,9 @@ def rewrite(node: exp.Expression, rules: Mapping[type[exp.Expression], Rule]) ->
     """Translate a tree from its leaves up. What takes a node's place keeps its kind unless it has its own."""
     for name, value in list(node.args.items()):
         if isinstance(value, exp.Expression):
-            changed = rewrite(value, rules)
-            if changed is not value:
-                node.set(name, changed)
+            child = rewrite(value, rules)
+            if child is not value:
+                node.set(name, child)
         elif isinstance(value, list):
             items = [rewrite(item, rules) if isinstance(item, exp.Expression) else item for item in value]
             if any(a is not b for a, b in zip(items, value, strict=True)):

@@ -1,0 +1,35 @@
+"""A PostgreSQL query returns the same rows on PostgreSQL, DuckDB and SQLite."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib.resources import files
+
+import pytest
+
+from mnemosyne.datasets.example import Example
+from mnemosyne.datasets.jsonl import read_examples
+from mnemosyne.guard.query import Dialect
+from mnemosyne.results import Result, same
+
+Ask = Callable[[str], dict[Dialect, Result]]
+
+
+def _golds(name: str) -> list[Example]:
+    return read_examples(str(files("mnemosyne") / "data" / "sets" / f"{name}.jsonl"))
+
+
+def assert_agreement(answers: dict[Dialect, Result], sql: str) -> None:
+    expected = answers["postgres"]
+    for dialect, answer in answers.items():
+        assert same(expected, answer), f"{dialect}: {answer.rows[:3]} is not {expected.rows[:3]}\n{sql}"
+
+
+@pytest.mark.parametrize(("name", "size"), [("lab-dev", 150), ("lab-bench", 200)])
+def test_every_gold_of_the_laboratory_returns_the_same_rows_on_three_engines(
+    name: str, size: int, ask_all: Ask
+) -> None:
+    golds = _golds(name)
+    assert len(golds) == size
+    for gold in golds:
+        assert_agreement(ask_all(gold.sql), f"{gold.id}: {gold.sql}")
