@@ -1,4 +1,4 @@
-"""A small shop in SQLite, in two populations: quick to run, and a query that is right by luck on one is wrong on two."""
+"""A small shop in SQLite, in two populations: a query that is right by luck on one is wrong on the other."""
 
 from __future__ import annotations
 

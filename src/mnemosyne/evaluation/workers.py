@@ -109,8 +109,10 @@ class Workers:
         while len(self._workers) < min(self.count, left):
             self._workers.append(_Worker())
         while left:
-            for worker in self._workers:
+            for place, worker in enumerate(self._workers):
                 if worker.job is None and waiting:
+                    if not worker.process.is_alive():  # ended while it had nothing to do
+                        worker = self._workers[place] = _Worker()
                     worker.give(waiting.popleft())
             for outcome in self._listen(waiting):
                 left -= 1
