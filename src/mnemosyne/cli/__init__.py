@@ -23,6 +23,7 @@ VERBS: dict[str, str] = {
     "train": "Fine-tune a model from a recipe.",
     "evaluate": "Measure models: EX, EM and VLD with intervals.",
     "compare": "Compare two evaluation runs.",
+    "release": "Make a release of a trained model: merge, GGUF, checks, model card.",
 }
 """Every verb and its help, in the order of `mnemosyne --help`. The file is cli/<verb>.py; its click command is called
 `command`."""

@@ -1,0 +1,113 @@
+"""`mnemosyne release`: from a finished run to files that others can use, each checked before it leaves."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from mnemosyne.cli import console
+
+if TYPE_CHECKING:
+    from mnemosyne.release.adapters import Adapter
+
+FOLDER = click.Path(file_okay=False, path_type=Path)
+HERE = click.Path(exists=True, file_okay=False, path_type=Path)
+
+
+@click.command("release")
+@click.argument("source", metavar="RUN_OR_ADAPTER")
+@click.option("-o", "--output", type=FOLDER, help="New folder for the release.")
+@click.option("--name", help="Name of the model.  [default: the run's]")
+@click.option("--base", help="Base of an adapter that does not say its own.")
+@click.option("--formats", default="", help="Separated by commas: adapter-q8_0, adapter-f16, safetensors, bf16, q8_0, "
+              "q4_k_m.  [default: all]")  # fmt: skip
+@click.option("--probes", default=8, show_default=True, help="Questions whose greedy tokens are compared; 0: none.")
+@click.option("--measure", "bench", metavar="BENCH", help="Measure every file on this bench: the gate of the release.")
+@click.option("--limit", default=0, help="Measure on this many questions, spread over the bench.")
+@click.option("--evaluation", "evaluations", multiple=True, type=HERE,
+              help="Finished evaluation for the model card. May be repeated.")  # fmt: skip
+@click.option("--unmeasured", is_flag=True, help="Release without measuring the files; the card says so.")
+@click.option("--licence", default="Apache-2.0", show_default=True, help="SPDX name of the weights' licence.")
+@click.option("--ship", "data", type=HERE,
+              help="Only write the adapter and its catalogue entry into this folder of package data.")  # fmt: skip
+@click.option("--precision", type=click.Choice(["q8_0", "f16"]), default="q8_0", show_default=True,
+              help="Of the adapter that --ship writes.")  # fmt: skip
+@click.option("--about", default="", help="One line for `mnemosyne models`, with --ship.")
+@click.option("--upload", "repository", metavar="OWNER/NAME", help="Upload the folder to the model hub at the end.")
+def command(source: str, output: Path | None, name: str | None, base: str | None, **options: Any) -> None:
+    """Make a release of RUN_OR_ADAPTER: a run folder, a PEFT folder, an adapter's GGUF file, or a catalogue name.
+
+    The folder appears whole or not at all. A file that does not say what the adapter says on its base, or
+    loses more than one point of execution accuracy against bf16, stops the release.
+    """
+    from mnemosyne.release import adapters
+    from mnemosyne.settings import load
+
+    settings = load()
+    adapter = adapters.read(source, settings)
+    if base:
+        adapter = replace(adapter, base=base)
+    name = name or adapter.name
+    if options["data"]:
+        _ship(adapter, name, options)
+        return
+    if output is None:
+        raise click.UsageError("Name a folder for the release: -o DIR.")
+    if not (options["bench"] or options["evaluations"] or options["unmeasured"]):
+        raise click.UsageError("Name a bench to measure the files on (--measure lab-dev), or say --unmeasured.")
+    _make(adapter, name, output, options)
+
+
+def _ship(adapter: Adapter, name: str, options: Mapping[str, Any]) -> None:
+    from mnemosyne.release.shipping import ship
+
+    about = options["about"] or f"Adapter of rank {adapter.rank} on {adapter.base}"
+    entry = ship(
+        adapter, name, options["data"], about=about, licence=options["licence"], precision=options["precision"]
+    )
+    click.echo(json.dumps(entry, indent=2, ensure_ascii=False))
+
+
+def _make(adapter: Adapter, name: str, output: Path, options: Mapping[str, Any]) -> None:
+    from mnemosyne.evaluation import record
+    from mnemosyne.release import hub, making
+    from mnemosyne.settings import load
+
+    err = console.stderr()
+    finished = tuple(record.load(folder) for folder in options["evaluations"])
+    order = making.Order(
+        name,
+        formats=tuple(part.strip() for part in options["formats"].split(",") if part.strip()) or making.FORMATS,
+        probes=options["probes"],
+        measure=None,
+        evaluations=finished,
+        licence=options["licence"],
+    )
+    if options["bench"]:
+        folder = output.parent / f"{output.name}-measured"
+        order = replace(order, measure=lambda models: [*_evaluate(models, folder, options), *finished])
+    elif not options["unmeasured"]:
+        order = replace(order, measure=lambda models: finished)
+    made = making.make(adapter, order, output, load(), lambda what: err.print(what, markup=False))
+    for form, file in made["files"].items():
+        err.print(f"{form:>13}  {file['bytes'] / 1e6:8.1f} MB  {file['file']}", markup=False, highlight=False)
+    click.echo(str(output))
+    if options["repository"]:
+        click.echo(hub.upload(output, options["repository"]))
+
+
+def _evaluate(models: Mapping[str, str], folder: Path, options: Mapping[str, Any]) -> Sequence[dict[str, Any]]:
+    """Greedy figures of every file on the bench, as `mnemosyne evaluate` gives them."""
+    from mnemosyne.cli.evaluate import command as evaluate
+    from mnemosyne.evaluation import record
+
+    arguments = ["--bench", options["bench"], "--model", ",".join(models.values()), "-o", str(folder), "--no-mirror"]
+    if options["limit"]:
+        arguments += ["--limit", str(options["limit"])]
+    evaluate.main(arguments, standalone_mode=False)
+    return [record.load(folder)]

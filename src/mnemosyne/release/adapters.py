@@ -1,0 +1,165 @@
+"""What a run learned, from wherever it lies: a run folder, a PEFT folder, a GGUF file, a name of the catalogue."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mnemosyne.errors import ReleaseError
+from mnemosyne.settings import Settings
+from mnemosyne.training.adapter_gguf import GGUF_NAMES
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+@dataclass(frozen=True, slots=True)
+class Adapter:
+    """A trained low-rank adapter in memory (150 MB at most), fp32."""
+
+    name: str
+    """Its name, of the recipe or of the file."""
+    rank: int
+    """Rank of its matrices."""
+    alpha: float
+    """Scale, times rank."""
+    base: str
+    """The base that it was trained on: a catalogue name or a path; empty when the file does not say."""
+    tensors: Mapping[str, Tensor] = field(repr=False)
+    """Matrices under PEFT's names, lora_A (r, in) and lora_B (out, r)."""
+    base_sha256: str = ""
+    """Of the base's GGUF file, empty when not known."""
+    run: Mapping[str, Any] = field(default_factory=dict)
+    """The run record (`run.json`), empty when the adapter did not come with its run."""
+    step: int | None = None
+    """Optimizer steps after which it was taken, None when not known."""
+
+    @property
+    def scale(self) -> float:
+        """What the product of the matrices is multiplied with."""
+        return self.alpha / self.rank
+
+    @property
+    def parameters(self) -> int:
+        """Numbers in all matrices."""
+        return sum(tensor.numel() for tensor in self.tensors.values())
+
+
+def read(source: str, settings: Settings) -> Adapter:
+    """The adapter that `source` means. Raises ReleaseError, UnknownModel, WeightsError."""
+    path = Path(source).expanduser()
+    if path.is_dir():
+        return _from_run(path) if (path / "run.json").is_file() else from_peft(path)
+    if path.is_file():
+        return from_gguf(path)
+    from mnemosyne import weights
+
+    entry = weights.find(source)
+    if entry.kind != "adapter":
+        raise ReleaseError(f"{source} is a whole model: there is no adapter to release.", hint="Name a run folder.")
+    return from_gguf(weights.pull(entry, settings))
+
+
+def _from_run(folder: Path) -> Adapter:
+    """The best adapter of a run, its last one where nothing chose."""
+    from dataclasses import replace
+
+    record: dict[str, Any] = json.loads((folder / "run.json").read_text(encoding="utf-8"))
+    for name in ("best", "last"):
+        if (folder / name).is_dir():
+            adapter = from_peft(folder / name)
+            base = record["base"]
+            return replace(
+                adapter,
+                name=record["recipe"]["name"],
+                base=base["name"],
+                base_sha256=base["sha256"],
+                run=record,
+            )
+    raise ReleaseError(f"{folder} holds no adapter yet.", hint="The run writes best/ at its first measurement.")
+
+
+def from_peft(folder: Path) -> Adapter:
+    """An adapter as PEFT writes it: `adapter_model.safetensors` and `adapter_config.json`."""
+    from safetensors.torch import load_file
+
+    weights, config = folder / "adapter_model.safetensors", folder / "adapter_config.json"
+    if not (weights.is_file() and config.is_file()):
+        raise ReleaseError(
+            f"{folder} is neither a run folder nor an adapter.",
+            hint="A run folder holds run.json; an adapter holds adapter_config.json and adapter_model.safetensors.",
+        )
+    facts = json.loads(config.read_text(encoding="utf-8"))
+    step = folder / "step.json"
+    return _checked(
+        Adapter(
+            name=folder.name,
+            rank=int(facts["r"]),
+            alpha=float(facts["lora_alpha"]),
+            base=str(facts.get("base_model_name_or_path") or ""),
+            tensors={name: tensor.float() for name, tensor in load_file(weights).items()},
+            step=json.loads(step.read_text(encoding="utf-8"))["step"] if step.is_file() else None,
+        ),
+        folder,
+    )
+
+
+def from_gguf(file: Path) -> Adapter:
+    """An adapter as llama.cpp reads it; quantised matrices are dequantised."""
+    import gguf
+    import torch
+
+    try:
+        reader = gguf.GGUFReader(file)
+    except (ValueError, IndexError) as error:
+        raise ReleaseError(f"{file} is not a GGUF file: {error}.") from error
+    facts = {name: field.contents() for name, field in reader.fields.items() if name.startswith(_FACTS)}
+    if facts.get("adapter.type") != "lora":
+        raise ReleaseError(f"{file} is a model, not an adapter.", hint="Name a run folder or an adapter.")
+    tensors = {}
+    for tensor in reader.tensors:
+        values = gguf.quants.dequantize(tensor.data, tensor.tensor_type)
+        tensors[peft_name(tensor.name)] = torch.from_numpy(values.astype("float32"))
+    rank = next(iter(tensor.shape[0] for name, tensor in tensors.items() if ".lora_A." in name), 0)
+    return _checked(
+        Adapter(
+            name=str(facts.get("general.name") or file.stem),
+            rank=rank,
+            alpha=float(facts["adapter.lora.alpha"]),
+            base=str(facts.get("mnemosyne.base", "")),
+            tensors=tensors,
+            base_sha256=str(facts.get("mnemosyne.base_sha256", "")),
+        ),
+        file,
+    )
+
+
+_FACTS = ("general.", "adapter.", "mnemosyne.")
+
+_PEFT_NAMES = {ours: theirs for theirs, ours in GGUF_NAMES.items()}
+
+
+def peft_name(gguf_name: str) -> str:
+    """`blk.3.ffn_up.weight.lora_a` to `base_model.model.model.layers.3.mlp.up_proj.lora_A.weight`."""
+    try:
+        _, layer, matrix, _, part = gguf_name.split(".")
+        return f"base_model.model.model.layers.{layer}.{_PEFT_NAMES[matrix]}.lora_{part[-1].upper()}.weight"
+    except (ValueError, KeyError):
+        raise ReleaseError(f"{gguf_name} is not a matrix that an adapter of ours has.") from None
+
+
+def _checked(adapter: Adapter, source: Path) -> Adapter:
+    """Every A has its B, ranks agree, every number is finite. Raises ReleaseError."""
+    for name, tensor in adapter.tensors.items():
+        partner = name.replace(".lora_A.", ".lora_B.") if ".lora_A." in name else name.replace(".lora_B.", ".lora_A.")
+        rank = tensor.shape[0] if ".lora_A." in name else tensor.shape[1]
+        if partner == name or partner not in adapter.tensors or rank != adapter.rank:
+            raise ReleaseError(f"{source} is not a whole adapter of rank {adapter.rank}: look at {name}.")
+        if not bool(tensor.isfinite().all()):
+            raise ReleaseError(f"{source} holds a number that is not finite, in {name}: the run diverged.")
+    if not adapter.tensors:
+        raise ReleaseError(f"{source} holds no matrix.")
+    return adapter

@@ -1,0 +1,48 @@
+"""A finished release folder to the model hub, in one commit."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from mnemosyne.errors import ReleaseError
+from mnemosyne.release.making import sha256
+
+
+def check_sums(folder: Path) -> None:
+    """Raise ReleaseError unless every file of the folder is as SHA256SUMS says, and listed there."""
+    sums = folder / "SHA256SUMS"
+    if not sums.is_file():
+        raise ReleaseError(f"{folder} is not a finished release: SHA256SUMS is missing.")
+    lines = sums.read_text(encoding="utf-8").splitlines()
+    listed = {name: expected for expected, _, name in (line.partition("  ") for line in lines)}
+    present = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()} - {sums.name}
+    for name in sorted(present | listed.keys()):
+        if name not in present or name not in listed or sha256(folder / name) != listed[name]:
+            raise ReleaseError(
+                f"{folder / name} is not as SHA256SUMS says.", hint="Make the release again; nothing was uploaded."
+            )
+
+
+def upload(folder: Path, repository: str, *, private: bool = True, endpoint: str | None = None) -> str:
+    """Check the sums, make the repository when it is not there, upload the folder; the address of the commit.
+
+    The token comes from HF_TOKEN or from `hf auth login`. A new repository is private, so that a person
+    looks before others do. Raises ReleaseError.
+    """
+    import httpx
+    from huggingface_hub import HfApi
+    from huggingface_hub.errors import HfHubHTTPError, LocalTokenNotFoundError
+
+    check_sums(folder)
+    api = HfApi(endpoint=endpoint)
+    try:
+        api.create_repo(repository, repo_type="model", private=private, exist_ok=True)
+        done = api.upload_folder(
+            repo_id=repository, folder_path=folder, repo_type="model", commit_message=f"Release {folder.name}"
+        )
+    except (HfHubHTTPError, LocalTokenNotFoundError, httpx.HTTPError, OSError) as error:
+        raise ReleaseError(
+            f"The model hub did not take {folder}: {str(error).strip().splitlines()[0]}",
+            hint="Set HF_TOKEN to a token that may write to this repository. What was uploaded is reused next time.",
+        ) from error
+    return str(done.commit_url)

@@ -1,0 +1,74 @@
+"""An adapter that comes with the code: one small GGUF file and its entry in the catalogue."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, Literal
+
+from mnemosyne.errors import ReleaseError
+from mnemosyne.release.adapters import Adapter
+from mnemosyne.release.making import ADAPTER_BYTES, sha256
+from mnemosyne.training import adapter_gguf
+
+
+def ship(
+    adapter: Adapter,
+    name: str,
+    data: Path,
+    *,
+    about: str,
+    licence: str = "Apache-2.0",
+    precision: Literal["f16", "q8_0"] = "q8_0",
+) -> dict[str, Any]:
+    """Write `data`/adapters/NAME-PRECISION.gguf, put it into `data`/catalogue.json, and give the entry by its name.
+
+    Both files appear whole. Raises ReleaseError when the file is larger than `ADAPTER_BYTES`.
+    """
+    catalogue = data / "catalogue.json"
+    entries: dict[str, Any] = json.loads(catalogue.read_text(encoding="utf-8"))
+    if entries.get(adapter.base, {}).get("kind") != "model":
+        raise ReleaseError(
+            f"The adapter's base {adapter.base!r} is not in {catalogue}.", hint="Ship adapters of catalogued models."
+        )
+    if adapter.base_sha256 not in ("", entries[adapter.base]["sha256"]):
+        raise ReleaseError(f"The adapter was trained on another file than the catalogued {adapter.base}.")
+    file = data / "adapters" / f"{name}-{precision}.gguf"
+    if (size := _bytes(adapter, precision)) > ADAPTER_BYTES:
+        raise ReleaseError(
+            f"{file.name} would be {size / 1e6:.1f} MB; a shipped adapter has {ADAPTER_BYTES / 1e6:.0f} MB at most.",
+            hint="Use q8_0, a lower rank, or fewer targets.",
+        )
+    adapter_gguf.write_gguf(
+        file,
+        adapter.tensors,
+        alpha=adapter.alpha,
+        name=name,
+        base_name=adapter.base,
+        base_sha256=entries[adapter.base]["sha256"],
+        precision=precision,
+    )
+    entry = {
+        "kind": "adapter",
+        "about": about,
+        "file": file.name,
+        "bytes": file.stat().st_size,
+        "sha256": sha256(file),
+        "licence": licence,
+        "context": 0,
+        "base": adapter.base,
+        "local": f"adapters/{file.name}",
+    }
+    partial = catalogue.with_name(f".{catalogue.name}.partial")
+    partial.write_text(json.dumps(entries | {name: entry}, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    partial.replace(catalogue)
+    return {name: entry}
+
+
+def _bytes(adapter: Adapter, precision: str) -> int:
+    """Size of the matrices in the file; the header adds a few kilobytes."""
+    bits = {"f16": 16.0, "q8_0": 8.5}[precision]
+    total = 0.0
+    for tensor in adapter.tensors.values():
+        total += tensor.numel() * (bits if tensor.shape[1] % 32 == 0 else 16.0) / 8
+    return int(total)
