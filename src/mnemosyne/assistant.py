@@ -72,7 +72,7 @@ class Step:
     def problem(self) -> str:
         """Why this attempt is no answer, for the repairing model; empty when it is one."""
         if isinstance(self.checked, Refusal):
-            return f"{self.checked.reason} {self.checked.hint}".strip()
+            return " ".join(_sentence(text) for text in (self.checked.reason, self.checked.hint) if text)
         return self.outcome.message if isinstance(self.outcome, Failure) else ""
 
 
@@ -373,6 +373,10 @@ def _no_sql(completion: Completion) -> Refusal:
     if completion.finish == "length":
         return Refusal("no-sql", "The answer was cut before any SQL appeared.")
     return Refusal("no-sql", "The model answered without SQL.", hint="Answer with one SELECT statement.")
+
+
+def _sentence(text: str) -> str:
+    return text if text.endswith((".", "?", "!")) else f"{text}."
 
 
 def _not_a_question(question: str) -> str:

@@ -66,6 +66,10 @@ def test_another_reading_lets_no_attack_through(attack: str) -> None:
         assert isinstance(check_reply(attack, lims.schema(), target=target), Refusal)  # type: ignore[arg-type]
 
 
-def test_the_first_refusal_is_the_one_that_is_told() -> None:
-    first = check("SELECT foo(CURDATE()) FROM samples", lims.schema())
-    assert check_reply("SELECT foo(CURDATE()) FROM samples", lims.schema()) == first
+def test_the_refusal_of_the_reading_that_went_furthest_is_told() -> None:
+    wrong_name = check_reply("SELECT reported_dat FROM samples WHERE received_date < CURDATE()", lims.schema())
+    assert isinstance(wrong_name, Refusal)
+    assert wrong_name.code == "unknown-column"
+    assert "reported_date" in wrong_name.reason
+    nowhere = "SELECT foo(CURDATE()) FROM samples"
+    assert check_reply(nowhere, lims.schema()) == check(nowhere, lims.schema())

@@ -1,7 +1,7 @@
 """SQLite, read-only. The walls: `mode=ro`, `query_only`, an authorizer, limits, a heap limit and a deadline.
 
-Python 3.11 cannot switch SQLite's defensive mode on (`sqlite3_db_config`); what it would forbid (writing
-to shadow tables, `writable_schema`) is already impossible on a read-only connection. `trusted_schema` is off.
+Defensive mode is on from Python 3.12 on; 3.11 cannot switch it on, and what it forbids (writing to shadow
+tables, `writable_schema`) is already impossible on a read-only connection. `trusted_schema` is off.
 Not covered: one call of one function runs to its end before the deadline is looked at; the limits on length
 keep such calls short.
 """
@@ -138,6 +138,8 @@ def _connect(path: Path) -> sqlite3.Connection:
     for pragma in ("query_only=ON", "trusted_schema=OFF", "cell_size_check=ON", "mmap_size=0"):
         connection.execute(f"PRAGMA {pragma}")
     connection.execute(f"PRAGMA hard_heap_limit={_HEAP_BYTES}")
+    if hasattr(connection, "setconfig"):  # Python 3.12
+        connection.setconfig(sqlite3.SQLITE_DBCONFIG_DEFENSIVE, True)  # type: ignore[attr-defined,unused-ignore]
     return connection
 
 
@@ -154,12 +156,20 @@ def _check(connection: sqlite3.Connection, path: Path) -> None:
 
 
 def _functions(connection: sqlite3.Connection) -> frozenset[str]:
-    """Register the functions that the dialect needs; the names of all that a query may call."""
+    """Register the functions that the dialect needs; the names of all that a query may call.
+
+    Functions that came with SQLite's extensions (`fts3_tokenizer` gives away addresses) stay closed.
+    """
+    before = _added(connection)
     if importlib.util.find_spec("mnemosyne.databases.sqlite_functions") is not None:
         module = importlib.import_module("mnemosyne.databases.sqlite_functions")
         module.register(connection)
+    return _HARMLESS_BUILTINS | (_added(connection) - before)
+
+
+def _added(connection: sqlite3.Connection) -> frozenset[str]:
     rows = connection.execute("SELECT name FROM pragma_function_list WHERE NOT builtin").fetchall()
-    return _HARMLESS_BUILTINS | {str(row[0]).lower() for row in rows}
+    return frozenset(str(row[0]).lower() for row in rows)
 
 
 def _authorizer(functions: frozenset[str]) -> Callable[[int, str | None, str | None, str | None, str | None], int]:

@@ -30,13 +30,16 @@ def check_reply(
     today: date | None = None,
     policy: Policy | None = None,
 ) -> SafeQuery | Refusal:
-    """`check` of a model's reply; when it is no PostgreSQL, of its other readings. The first refusal counts."""
+    """`check` of a model's reply; when it is no PostgreSQL, of its other readings.
+
+    When every reading is refused, the refusal of one that could be read to its end says most.
+    """
     verdict = check(sql, schema, target=target, today=today, policy=policy)
     if isinstance(verdict, SafeQuery) or verdict.code not in _UNREADABLE:
         return verdict
     for reading in _readings(sql):
         second = check(reading, schema, target=target, today=today, policy=policy)
-        if isinstance(second, SafeQuery):
+        if isinstance(second, SafeQuery) or second.code not in _UNREADABLE:
             return second
     return verdict
 
