@@ -8,7 +8,6 @@ keep such calls short.
 
 from __future__ import annotations
 
-import importlib.util
 import sqlite3
 import threading
 import time
@@ -160,10 +159,10 @@ def _functions(connection: sqlite3.Connection) -> frozenset[str]:
 
     Functions that came with SQLite's extensions (`fts3_tokenizer` gives away addresses) stay closed.
     """
+    from mnemosyne.databases.sqlite_functions import register
+
     before = _added(connection)
-    if importlib.util.find_spec("mnemosyne.databases.sqlite_functions") is not None:
-        module = importlib.import_module("mnemosyne.databases.sqlite_functions")
-        module.register(connection)
+    register(connection)
     return _HARMLESS_BUILTINS | (_added(connection) - before)
 
 
