@@ -1,0 +1,151 @@
+"""What is asked: the laboratory's sets, Spider from its folder, and a file of one's own."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from mnemosyne.datasets.jsonl import write_examples
+from mnemosyne.errors import EvaluationError
+from mnemosyne.evaluation import benches
+from mnemosyne.evaluation.benches import Bench, Where, identity, open_bench
+from mnemosyne.evaluation.ordering import order_counts
+
+
+@pytest.fixture
+def where(tmp_path: Path) -> Where:
+    """The laboratory in SQLite, in a home of its own."""
+    return Where(tmp_path / "home", engine="sqlite", mirror=False)
+
+
+def test_the_laboratory_has_three_populations_and_200_questions_by_tier(where: Where) -> None:
+    with open_bench("lab", where) as bench:
+        tiers = [example.tier for example in bench.examples]
+        assert [tiers.count(tier) for tier in ("simple", "moderate", "complex")] == [90, 71, 39]
+        assert bench.populations == 3
+        assert bench.engine == "sqlite"
+    with open_bench("lab-unanswerable", where) as bench:
+        assert bench.unanswerable
+        assert len(bench.examples) == 60
+        assert all(example.reason for example in bench.examples)
+
+
+def test_a_limit_meets_every_part_of_the_bench(where: Where) -> None:
+    with open_bench("lab", where, limit=20) as bench:
+        assert len(bench.examples) == 20
+        assert {example.tier for example in bench.examples} == {"simple", "moderate", "complex"}
+
+
+def test_populations_are_made_once_and_carry_the_day_in_their_name(where: Where) -> None:
+    with open_bench("lab-dev", where) as bench:
+        [path, *_] = [Path(url.removeprefix("sqlite:///")) for url in bench.worlds["lab"]]
+    made = path.stat().st_mtime_ns
+    with open_bench("lab-dev", where):
+        assert path.stat().st_mtime_ns == made
+    assert "20260615" in path.name
+
+
+# Spider ----------------------------------------------------------------------------------------------------------
+
+SPIDER_SCHEMA = {
+    "db_id": "zoo",
+    "table_names_original": ["animal"],
+    "table_names": ["animal"],
+    "column_names_original": [[-1, "*"], [0, "id"], [0, "name"]],
+    "column_names": [[-1, "*"], [0, "id"], [0, "name"]],
+    "column_types": ["text", "number", "text"],
+    "primary_keys": [1],
+    "foreign_keys": [],
+}
+
+
+@pytest.fixture
+def spider(tmp_path: Path) -> Path:
+    """A folder like Spider's, with one database in two populations (a test suite) and three questions."""
+    folder = tmp_path / "spider"
+    home = folder / "database" / "zoo"
+    home.mkdir(parents=True)
+    for name, rows in (("zoo", "(1, 'ox')"), ("zoo_suite_1", "(1, 'ox'), (2, 'owl')")):
+        connection = sqlite3.connect(home / f"{name}.sqlite")
+        connection.executescript(
+            f"CREATE TABLE animal (id INTEGER PRIMARY KEY, name TEXT); INSERT INTO animal VALUES {rows}"
+        )
+        connection.close()
+    (folder / "tables.json").write_text(json.dumps([SPIDER_SCHEMA]))
+    questions = [
+        {"db_id": "zoo", "question": "How many animals?", "query": "SELECT count(*) FROM animal;"},
+        {"db_id": "zoo", "question": "Names in order.", "query": "SELECT name FROM animal ORDER BY name"},
+    ]
+    (folder / "dev.json").write_text(json.dumps(questions))
+    return folder
+
+
+def test_the_development_split_uses_every_database_of_a_test_suite(spider: Path, where: Where) -> None:
+    with open_bench("spider-dev", replace(where, data=spider)) as bench:
+        urls = bench.worlds["spider/zoo"]
+        assert [url.rpartition("/")[2] for url in urls] == ["zoo.sqlite", "zoo_suite_1.sqlite"]
+        assert bench.populations == 2
+        first, second = bench.examples
+        assert first.sql == "SELECT count(*) FROM animal"
+        assert (order_counts(first), order_counts(second)) == (False, True)
+
+
+def test_spider_needs_its_folder(where: Where) -> None:
+    with pytest.raises(EvaluationError, match="needs Spider's folder"), open_bench("spider", where):
+        pass
+
+
+def test_a_folder_without_spider_is_named(where: Where, tmp_path: Path) -> None:
+    with (
+        pytest.raises(EvaluationError, match=r"holds none of train\.jsonl"),
+        open_bench("spider", replace(where, data=tmp_path)),
+    ):
+        pass
+
+
+def test_spider_is_500_questions_of_held_out_databases_always_the_same(where: Where, shared_data) -> None:  # type: ignore[no-untyped-def]
+    folder = shared_data("spider_train")
+    held = set(benches.held_out()["databases"])
+    with (
+        open_bench("spider", replace(where, data=folder)) as one,
+        open_bench("spider", replace(where, data=folder)) as two,
+    ):
+        assert len(one.examples) == 500
+        assert {example.schema.removeprefix("spider/") for example in one.examples} <= held
+        assert one.fingerprint == two.fingerprint
+
+
+# A file of one's own ------------------------------------------------------------------------------------------
+
+
+def test_a_file_of_ones_own_names_its_populations(shop_bench: Bench, where: Where, tmp_path: Path) -> None:
+    file = tmp_path / "mine.jsonl"
+    write_examples(file, shop_bench.examples)
+    with open_bench(str(file), replace(where, databases=shop_bench.worlds["shop"])) as bench:
+        assert (bench.name, bench.engine, bench.populations) == ("mine", "sqlite", 2)
+        assert bench.schemas["shop"].table("orders") is not None
+    with pytest.raises(EvaluationError, match="no database is named"), open_bench(str(file), where):
+        pass
+
+
+def test_a_bench_that_nobody_knows_is_an_error_with_the_names(where: Where) -> None:
+    with pytest.raises(EvaluationError, match="No bench and no file") as caught, open_bench("lap", where):
+        pass
+    assert "lab-dev" in caught.value.hint
+
+
+def test_runs_are_comparable_only_with_the_same_questions_clock_engine_and_populations(shop_bench: Bench) -> None:
+    same = identity(replace(shop_bench, name="renamed"))
+    assert same == identity(shop_bench)
+    others = [
+        replace(shop_bench, examples=shop_bench.examples[:4]),
+        replace(shop_bench, today=date(2026, 6, 16)),
+        replace(shop_bench, worlds={"shop": shop_bench.worlds["shop"][:1]}),
+        replace(shop_bench, engine="duckdb"),
+    ]
+    assert len({same, *map(identity, others)}) == 5
