@@ -6,6 +6,7 @@ from collections.abc import Callable
 from importlib.resources import files
 
 import pytest
+from guard_cases import cases
 
 from mnemosyne.datasets.example import Example
 from mnemosyne.datasets.jsonl import read_examples
@@ -13,6 +14,7 @@ from mnemosyne.guard.query import Dialect
 from mnemosyne.results import Result, same
 
 Ask = Callable[[str], dict[Dialect, Result]]
+LABORATORY = cases("laboratory.sql")
 
 
 def _golds(name: str) -> list[Example]:
@@ -33,3 +35,14 @@ def test_every_gold_of_the_laboratory_returns_the_same_rows_on_three_engines(
     assert len(golds) == size
     for gold in golds:
         assert_agreement(ask_all(gold.sql), f"{gold.id}: {gold.sql}")
+
+
+@pytest.mark.parametrize(("name", "sql"), LABORATORY, ids=[name for name, _ in LABORATORY])
+def test_a_query_of_the_laboratory_returns_the_same_rows_on_three_engines(name: str, sql: str, ask_all: Ask) -> None:
+    answers = ask_all(sql)
+    assert answers["postgres"].rows, "the query should find something"
+    assert_agreement(answers, sql)
+
+
+def test_there_are_at_least_forty_such_queries() -> None:
+    assert len(LABORATORY) >= 40

@@ -16,6 +16,8 @@ from decimal import ROUND_DOWN, ROUND_HALF_UP, Decimal
 from functools import lru_cache
 from typing import Any, TypeAlias
 
+from mnemosyne.guard import templates
+
 Cell: TypeAlias = "str | int | float | None"
 
 MAX_CHARACTERS = 1_000_000
@@ -186,26 +188,7 @@ def _ilike(text: object, pattern: str, escape: str = "\\") -> int:
 
 @lru_cache(maxsize=256)
 def _similar_pattern(pattern: str) -> re.Pattern[str]:
-    return re.compile(similar_to_regular(pattern), re.DOTALL)
-
-
-def similar_to_regular(pattern: str) -> str:
-    """The regular expression of a SIMILAR TO pattern, for the whole text."""
-    pieces: list[str] = []
-    inside = False
-    letters = iter(pattern)
-    for letter in letters:
-        if letter == "\\":
-            pieces.append(re.escape(next(letters, "\\")))
-        elif inside:
-            inside = letter != "]"
-            pieces.append(letter)
-        elif letter == "[":
-            inside = True
-            pieces.append(letter)
-        else:
-            pieces.append({"%": ".*", "_": ".", ".": r"\.", "^": r"\^", "$": r"\$"}.get(letter, letter))
-    return "".join(pieces)
+    return re.compile(templates.similar_to_regular(pattern), re.DOTALL)
 
 
 def _similar(text: object, pattern: str) -> int:

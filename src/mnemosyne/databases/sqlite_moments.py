@@ -9,7 +9,7 @@ import calendar
 import re
 from collections.abc import Callable
 from datetime import date, datetime, timedelta
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import ROUND_HALF_EVEN, ROUND_HALF_UP, Decimal
 
 from mnemosyne.guard import intervals, templates
 from mnemosyne.guard.intervals import Parts
@@ -228,12 +228,13 @@ def _to_char(at: object, template: str) -> str:
     return "".join(_field(point, field) if field.name else field.text for field in templates.fields(template))
 
 
-def _to_char_number(value: float, template: str) -> str:
+def _to_char_number(value: float, template: str, binary: int = 0) -> str:
+    """`binary`: a float, which PostgreSQL rounds as the machine does; others are rounded in decimals."""
     form = templates.number(template)
     if form is None:
         raise ValueError(f"the template {template!r} is not known")
-    exact = Decimal(value) if isinstance(value, int) else Decimal(f"{value:.15g}")
-    rounded = abs(exact.quantize(Decimal(1).scaleb(-form.decimals), ROUND_HALF_UP))
+    exact = Decimal(value) if binary or isinstance(value, int) else Decimal(f"{value:.15g}")
+    rounded = abs(exact.quantize(Decimal(1).scaleb(-form.decimals), ROUND_HALF_EVEN if binary else ROUND_HALF_UP))
     whole, _, after = f"{rounded:f}".partition(".")
     whole = whole.lstrip("0")
     if len(whole) > form.whole:

@@ -1,4 +1,4 @@
-"""What DuckDB reads differently from PostgreSQL: whole division, rounding, plain NUMERIC, SIMILAR TO."""
+"""What DuckDB reads differently from PostgreSQL: whole division, rounding, plain NUMERIC, templates, patterns."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ from collections.abc import Mapping
 
 from sqlglot import exp
 
-from mnemosyne.guard.kinds import annotate, kind_of, marked
-from mnemosyne.guard.trees import Node, Rule, Untranslatable, bare, rewrite
+from mnemosyne.guard import templates
+from mnemosyne.guard.kinds import NUMBERS, annotate, kind_of, marked
+from mnemosyne.guard.sqlite_queries import refuse_ties
+from mnemosyne.guard.trees import Node, Rule, Untranslatable, bare, call, is_text, joined, literal, rewrite
 from mnemosyne.schema import Schema
 
 
@@ -15,6 +17,9 @@ def translate(tree: Node, schema: Schema) -> Node:
     """A PostgreSQL query as DuckDB reads it."""
     annotate(tree, schema)
     return rewrite(tree, RULES)
+
+
+# Numbers --------------------------------------------------------------------------------------------------------
 
 
 def _divide(node: Node) -> Node | None:
@@ -32,7 +37,28 @@ def _cast(node: Node) -> Node | None:
         if isinstance(inner, exp.IntDiv):
             return inner
         return marked(exp.Cast(this=node.this, to=exp.DataType.build("DOUBLE")), "numeric")
+    if to.this in exp.DataType.TEXT_TYPES and kind_of(node.this) == "float":
+        return _text(node.this)
     return None
+
+
+def _text(node: Node) -> Node:
+    """A float as PostgreSQL writes it: 5.0 is `5`."""
+    if kind_of(node) != "float":
+        return node
+    plain = exp.Cast(this=node, to=exp.DataType.build("TEXT"))
+    return marked(
+        exp.RegexpReplace(this=plain, expression=literal("[.]0$"), replacement=exp.Literal.string("")), "text"
+    )
+
+
+def _piped(node: Node) -> None:
+    node.set("this", _text(node.this))
+    node.set("expression", _text(node.expression))
+
+
+def _concatenated(node: Node) -> None:
+    node.set("expressions", [_text(item) for item in node.expressions])
 
 
 def _round(node: Node) -> Node | None:
@@ -47,15 +73,139 @@ def _round(node: Node) -> Node | None:
     return None
 
 
-def _ties(node: Node) -> None:
-    options = node.args.get("limit_options")
-    if options is not None and options.args.get("with_ties"):
-        raise Untranslatable("WITH TIES is known to PostgreSQL only.", node)
+# Templates of TO_CHAR -------------------------------------------------------------------------------------------
 
+_CODES = {
+    "YYYY": "%Y", "YY": "%y", "IYYY": "%G", "MM": "%m", "DD": "%d", "DDD": "%j", "Mon": "%b", "Dy": "%a", "ID": "%u",
+    "HH24": "%H", "HH12": "%I", "HH": "%I", "MI": "%M", "SS": "%S", "US": "%f", "MS": "%g", "IW": "%V", "AM": "%p",
+    "PM": "%p",
+}  # fmt: skip
+_UNFILLED = {"MM": "%-m", "DD": "%-d", "DDD": "%-j", "HH24": "%-H", "HH12": "%-I", "MI": "%-M", "SS": "%-S"}
+_NAMES = {"month": "%B", "mon": "%b", "day": "%A", "dy": "%a"}
+
+
+def _to_char(node: Node) -> Node:
+    form = node.args.get("format")
+    if not is_text(form):
+        raise Untranslatable("TO_CHAR with a template that is not written as text.", node)
+    template = templates.original(str(form.name)) if isinstance(form, exp.Literal) else ""
+    if kind_of(node.this) in NUMBERS:
+        return _to_char_number(node, template)
+    if kind_of(node.this) == "interval":
+        raise Untranslatable("TO_CHAR of an interval.", node)
+    pieces: list[Node] = []
+    plain = ""
+    for field in templates.fields(template):
+        code = _code(field)
+        if code is not None:
+            plain += code
+            continue
+        if plain:
+            pieces.append(_strftime(node, plain))
+            plain = ""
+        pieces.append(_piece(node, field))
+    if plain or not pieces:
+        pieces.append(_strftime(node, plain))
+    return joined(pieces)
+
+
+def _code(field: templates.Field) -> str | None:
+    """The code of strftime for a field, None when more than a code is needed."""
+    if not field.name:
+        return field.text.replace("%", "%%")
+    if field.ordinal:
+        return None
+    if field.name in ("Month", "Day"):
+        return None if field.fill else _NAMES[field.name.lower()]
+    if not field.fill and field.name in _UNFILLED:
+        return _UNFILLED[field.name]
+    return _CODES.get(field.name)
+
+
+def _strftime(node: Node, form: str) -> Node:
+    return marked(exp.TimeToStr(this=node.this.copy(), format=literal(form)), "text")
+
+
+def _piece(node: Node, field: templates.Field) -> Node:
+    low = field.name.lower()
+    if low in _NAMES and not field.ordinal:
+        word = _strftime(node, _NAMES[low])
+        if field.name.isupper() or field.name.islower():
+            word = (exp.Upper if field.name.isupper() else exp.Lower)(this=word)
+        return call("RPAD", word, 9, " ", kind="text") if field.fill and low in ("month", "day") else word
+    if field.name == "Q" and not field.ordinal:
+        return exp.Cast(this=exp.Quarter(this=node.this.copy()), to=exp.DataType.build("TEXT"))
+    raise Untranslatable(f"TO_CHAR with {field.name}{field.ordinal} has no equal in DuckDB.", node)
+
+
+def _to_char_number(node: Node, template: str) -> Node:
+    form = templates.number(template)
+    if form is None or form.zeros < 1 or form.decimals != form.decimal_zeros:
+        raise Untranslatable(f"TO_CHAR of a number with the template {template!r} has no equal in DuckDB.", node)
+    number = node.this
+    if kind_of(number) == "numeric":
+        exact = exp.Cast(this=number, to=exp.DataType.build("DECIMAL(38, 12)"))
+        number = exp.Cast(this=exp.Round(this=exact, decimals=literal(form.decimals)), to=exp.DataType.build("DOUBLE"))
+    written = f"{{:{',' if form.grouped else ''}.{form.decimals}f}}"
+    text: Node = exp.Format(this=literal(written), expressions=[number])
+    if form.fill:
+        text = call("LPAD", text, form.width + 1, " ", kind="text")
+    if form.suffix:
+        text = joined([text, literal(form.suffix)])
+    return marked(text, "text")
+
+
+# Patterns and the rest ------------------------------------------------------------------------------------------
+
+
+def _similar(node: Node) -> Node:
+    """SIMILAR TO of DuckDB takes a regular expression."""
+    pattern = node.expression
+    if not is_text(pattern):
+        raise Untranslatable("SIMILAR TO takes a written pattern.", node)
+    regular = templates.similar_to_regular(pattern.name)
+    return marked(exp.RegexpFullMatch(this=node.this, expression=literal(regular)), "bool")
+
+
+def _substring(node: Node) -> Node | None:
+    """SUBSTRING(x FROM 'pattern'): nothing found is NULL."""
+    start = node.args.get("start")
+    if not is_text(start):
+        return None
+    assert isinstance(start, exp.Expression)
+    if "(" in start.name.replace("(?:", "").replace("\\(", ""):
+        raise Untranslatable("SUBSTRING with a group in its pattern has no equal in DuckDB.", node)
+    return marked(exp.Nullif(this=call("REGEXP_EXTRACT", node.this, start), expression=exp.Literal.string("")), "text")
+
+
+def _initcap(node: Node) -> Node:
+    raise Untranslatable("INITCAP has no equal in DuckDB.", node)
+
+
+def _named(node: Node) -> Node | None:
+    """Functions that the parser keeps by name only."""
+    low = node.name.lower()
+    if low == "every":
+        return exp.LogicalAnd(this=node.expressions[0])
+    if low == "isfinite" or low not in _MISSING:
+        return None
+    raise Untranslatable(f"The function {low} has no equal in DuckDB.", node)
+
+
+_MISSING = frozenset({"justify_days", "justify_hours", "justify_interval", "num_nulls", "num_nonnulls", "regexp_match"})
 
 RULES: Mapping[type[exp.Expression], Rule] = {
     exp.Div: _divide,
     exp.Cast: _cast,
     exp.Round: _round,
-    exp.Fetch: _ties,
+    exp.DPipe: _piped,
+    exp.Concat: _concatenated,
+    exp.ConcatWs: _concatenated,
+    exp.Fetch: refuse_ties,
+    exp.TimeToStr: _to_char,
+    exp.ToChar: _to_char,
+    exp.SimilarTo: _similar,
+    exp.Substring: _substring,
+    exp.Initcap: _initcap,
+    exp.Anonymous: _named,
 }

@@ -35,6 +35,7 @@ CLASSES: frozenset[type[Any]] = frozenset(
     FirstValue LastValue NthValue ArraySize ArrayToString StringToArray Split ArrayContains ArrayPosition
     ArrayConcat ArrayAppend ArrayRemove ArrayPrepend ArrayDistinct ArraySort ArrayMax ArrayMin If Typeof IsNan
     IsInf JSONExtract JSONExtractScalar JSONBExtract JSONBExtractScalar GenerateSeries ExplodingGenerateSeries
+    Format
     """
     )
     if hasattr(exp, name)
@@ -77,6 +78,8 @@ def inspect_call(node: exp.Expression, ours: bool = False) -> None:
         name = node.this if isinstance(node.this, str) else ""
         if name.lower() not in NAMES and not (ours and name.lower() in OURS):
             raise Refused("function", f"the function {node.name} is not allowed", place=node.name, hint=_HINT)
+        if name.lower() in ("printf", "format") and node.expressions:
+            _bounded_format(node)
     elif type(node) not in CLASSES:
         name = node.sql_name() if isinstance(node, exp.Func) else type(node).__name__
         raise Refused("function", f"the function {name.lower()} is not allowed", place=name.lower(), hint=_HINT)
@@ -91,6 +94,13 @@ def _bounded_repeat(node: exp.Expression) -> None:
         raise Refused(
             "too-much", f"a text may be repeated a written number of times, at most {MADE_UP_LIMIT:,}", place="repeat"
         )
+
+
+def _bounded_format(node: exp.Expression) -> None:
+    """A template of PRINTF may hold no width of four digits, and none that a value decides."""
+    template = node.expressions[0] if isinstance(node, exp.Anonymous) else node.this
+    if not isinstance(template, exp.Literal) or not template.is_string or re.search(r"\d{4}|[*$]", template.this):
+        raise Refused("too-much", "a template must be written, with widths below 1,000", place="printf")
 
 
 def _bounded_series(node: exp.Expression) -> None:
@@ -144,6 +154,7 @@ _BOUNDS: dict[type[Any], Any] = {
     exp.Repeat: _bounded_repeat,
     exp.Space: lambda node: _bounded_repeat(exp.Repeat(this=node.this, times=node.this)),
     exp.Pad: _bounded_repeat,
+    exp.Format: _bounded_format,
     exp.GenerateSeries: _bounded_series,
     exp.ExplodingGenerateSeries: _bounded_series,
 }

@@ -7,6 +7,7 @@ lexer of forty lines that knows nothing of sqlglot: every word outside quotes mu
 from __future__ import annotations
 
 import logging
+import re
 from functools import lru_cache
 from itertools import pairwise
 from typing import NoReturn
@@ -54,8 +55,20 @@ def parse(text: str, dialect: Dialect) -> exp.Expression:
         )
     statement = statements[0]
     if isinstance(statement, exp.Expression) and isinstance(statement, exp.Query):
+        if _ALL_OF.search(text):
+            _read_all(statement)
         return statement
     _refuse_statement(statement)
+
+
+_ALL_OF = re.compile(r"\ball\s*\(\s*(?!select|with)", re.IGNORECASE)
+
+
+def _read_all(tree: exp.Expression) -> None:
+    """`x <> ALL (ARRAY[…])` is no call of a function ALL, as the parser has it."""
+    for node in list(tree.find_all(exp.Anonymous)):
+        if node.name.upper() == "ALL" and len(node.expressions) == 1 and isinstance(node.parent, exp.Binary):
+            node.replace(exp.All(this=exp.Paren(this=node.expressions[0])))
 
 
 def _refuse_tokens(tokens: list[Token]) -> None:

@@ -129,6 +129,12 @@ def _refuse(what: str) -> Rule:
     return rule
 
 
+def series(node: Node) -> None:
+    """A series in FROM is the business of `sqlite_queries`."""
+    if not isinstance(node.parent, (exp.Table, exp.Lateral)):
+        raise Untranslatable("GENERATE_SERIES outside FROM has no equal in SQLite.", node)
+
+
 def extreme_of(node: Node) -> Node | None:
     """SUM, AVG, MIN and MAX of intervals; MIN and MAX stay as they are for everything else."""
     return dates.over_interval(node)
@@ -159,5 +165,5 @@ RULES: dict[type[exp.Expression], Rule] = {
     exp.BitwiseOrAgg: _refuse("BIT_OR"),
     exp.StringToArray: _refuse("STRING_TO_ARRAY"),
     exp.Explode: _refuse("UNNEST outside FROM"),
-    exp.ExplodingGenerateSeries: _refuse("GENERATE_SERIES outside FROM"),
+    exp.ExplodingGenerateSeries: series,
 }

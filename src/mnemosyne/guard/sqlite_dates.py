@@ -326,7 +326,7 @@ def to_char(node: Node) -> Node:
     if kind_of(node.this) in NUMBERS:
         if templates.number(template) is None:
             raise Untranslatable(f"TO_CHAR of a number with the template {template!r}.", node)
-        return call("mn_to_char_number", node.this, template, kind="text")
+        return call("mn_to_char_number", node.this, template, int(kind_of(node.this) == "float"), kind="text")
     if kind_of(node.this) == "interval":
         raise Untranslatable("TO_CHAR of an interval.", node)
     simple = {"YYYY": "%Y", "YYYY-MM": "%Y-%m", "YYYY-MM-DD": "%Y-%m-%d", "MM": "%m", "DD": "%d"}

@@ -50,9 +50,15 @@ def _refuse_clauses(node: exp.Select) -> None:
     if group is not None and any(group.args.get(name) for name in ("rollup", "cube", "grouping_sets")):
         raise Untranslatable("SQLite has no ROLLUP, CUBE or GROUPING SETS.", group)
     limit = node.args.get("limit")
-    options = limit.args.get("limit_options") if isinstance(limit, exp.Fetch) else None
+    if isinstance(limit, exp.Fetch):
+        refuse_ties(limit)
+
+
+def refuse_ties(node: Node) -> None:
+    """FETCH FIRST n ROWS WITH TIES."""
+    options = node.args.get("limit_options")
     if options is not None and options.args.get("with_ties"):
-        raise Untranslatable("WITH TIES is known to PostgreSQL only.", limit)
+        raise Untranslatable("WITH TIES is known to PostgreSQL only; use RANK().", node)
 
 
 def _refuse_all(node: exp.SetOperation) -> None:
@@ -196,10 +202,13 @@ def _expression_of(key: Node, node: exp.Select) -> Node:
 # Series and lists in FROM ---------------------------------------------------------------------------------------
 
 
+_SERIES = (exp.GenerateSeries, exp.ExplodingGenerateSeries)
+
+
 def from_item(node: Node) -> Node | None:
     """`generate_series(a, b, step) AS n` as a recursive query, `unnest(ARRAY[…]) AS n` as a list of rows."""
     inner = node if isinstance(node, exp.Unnest) else node.this
-    if not isinstance(inner, (exp.GenerateSeries, exp.Unnest)):
+    if not isinstance(inner, (*_SERIES, exp.Unnest)):
         return None
     if isinstance(node.parent, exp.Lateral) or (inner.find(exp.Column) and not inner.find(exp.Select)):
         raise Untranslatable("A series in FROM cannot look at other tables in SQLite.", node)
@@ -208,7 +217,7 @@ def from_item(node: Node) -> Node | None:
         column = alias.args["columns"][0].name
     else:
         column = alias.name if alias is not None else "generate_series"
-    query = _series(inner, column) if isinstance(inner, exp.GenerateSeries) else _rows(inner, column)
+    query = _rows(inner, column) if isinstance(inner, exp.Unnest) else _series(inner, column)
     name = alias.this if alias is not None and alias.this is not None else exp.to_identifier("generate_series")
     return exp.Subquery(this=query, alias=exp.TableAlias(this=name), joins=node.args.get("joins"))
 
@@ -225,7 +234,7 @@ def _rows(node: exp.Unnest, column: str) -> Node:
     return query
 
 
-def _series(node: exp.GenerateSeries, column: str) -> Node:
+def _series(node: Node, column: str) -> Node:
     start, end, step = node.args["start"], node.args["end"], node.args.get("step")
     if kind_of(start) in TIMES or (step is not None and kind_of(step) == "interval"):
         return _moments(start, end, step, column)

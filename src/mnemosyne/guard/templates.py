@@ -1,4 +1,4 @@
-"""Templates of TO_CHAR, such as `YYYY-MM`, `FMMonth` or `FM999,990.00`, cut into fields. Pure."""
+"""Templates of TO_CHAR, such as `YYYY-MM`, `FMMonth` or `FM999,990.00`, cut into fields; patterns. Pure."""
 
 from __future__ import annotations
 
@@ -36,6 +36,8 @@ _STRFTIME = {
     "%f": "US",
     "%U": "WW",
     "%y": "YY",
+    "%G": "IYYY",
+    "%V": "IW",
     "%Y": "YYYY",
 }
 """The parser turns the template into strftime's codes; this is the way back."""
@@ -131,3 +133,22 @@ def number(template: str) -> NumberTemplate | None:
         width=len(match[2]) + len(after) + bool(match[3]),
         suffix=(match[5] or "").strip('"'),
     )
+
+
+def similar_to_regular(pattern: str) -> str:
+    """The regular expression of a SIMILAR TO pattern, for the whole text."""
+    pieces: list[str] = []
+    inside = False
+    letters = iter(pattern)
+    for letter in letters:
+        if letter == "\\":
+            pieces.append(re.escape(next(letters, "\\")))
+        elif inside:
+            inside = letter != "]"
+            pieces.append(letter)
+        elif letter == "[":
+            inside = True
+            pieces.append(letter)
+        else:
+            pieces.append({"%": ".*", "_": ".", ".": r"\.", "^": r"\^", "$": r"\$"}.get(letter, letter))
+    return "".join(pieces)

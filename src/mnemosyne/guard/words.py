@@ -126,7 +126,7 @@ CALLS: dict[str, frozenset[str]] = {
         skewness entropy favg fsum product geomean list_sum list_avg list_min list_max list_count len array_length
         array_to_string string_to_array list_contains array_contains list_position array_position list_unique
         list_sort list_distinct list_value array_concat list_concat list_append list_prepend
-        generate_series range unnest typeof
+        generate_series range unnest typeof format printf
         """
     ),
 }

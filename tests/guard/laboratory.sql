@@ -1,0 +1,149 @@
+-- PostgreSQL queries on the laboratory that return the same rows on PostgreSQL, DuckDB and SQLite.
+-- A line of comment names each query; an empty line ends it.
+
+-- DATE_TRUNC per month, as a date
+SELECT DATE_TRUNC('month', test_date)::date AS month, COUNT(*) FROM results GROUP BY 1 ORDER BY 1;
+
+-- DATE_TRUNC by quarter and week, as timestamps
+SELECT DATE_TRUNC('quarter', received_date) AS q, DATE_TRUNC('week', received_date) AS w, COUNT(*) FROM samples GROUP BY 1, 2;
+
+-- INTERVAL with months at the end of a month
+SELECT DISTINCT collection_date, collection_date + INTERVAL '1 month' AS next_month, collection_date - INTERVAL '1 year 2 months 3 days' AS before FROM samples WHERE EXTRACT(DAY FROM collection_date) > 28;
+
+-- INTERVAL multiplied by a column
+SELECT DISTINCT m.turnaround_days, CURRENT_DATE + m.turnaround_days * INTERVAL '1 day' AS due FROM methods m;
+
+-- date plus and minus whole numbers, and the difference of two dates
+SELECT sample_id, received_date + 7, received_date - 7, reported_date - received_date AS days FROM samples WHERE reported_date IS NOT NULL;
+
+-- EXTRACT of every usual part
+SELECT DISTINCT test_date, EXTRACT(YEAR FROM test_date), EXTRACT(QUARTER FROM test_date), EXTRACT(MONTH FROM test_date), EXTRACT(DAY FROM test_date), EXTRACT(DOW FROM test_date), EXTRACT(ISODOW FROM test_date), EXTRACT(DOY FROM test_date), EXTRACT(WEEK FROM test_date), EXTRACT(ISOYEAR FROM test_date), EXTRACT(EPOCH FROM test_date) FROM results;
+
+-- DATE_PART, and a part that divides exactly
+SELECT DISTINCT DATE_PART('doy', test_date) / 7, EXTRACT(MONTH FROM test_date) / 2 FROM results;
+
+-- ILIKE, LIKE and their opposites
+SELECT sample_id, matrix FROM samples WHERE matrix ILIKE '%WATER%' AND matrix NOT LIKE 'drinking%' AND sampling_point NOT ILIKE '%TAP%' AND matrix LIKE '%r%';
+
+-- LIKE tells capitals
+SELECT COUNT(*) FILTER (WHERE matrix LIKE '%water%') AS low, COUNT(*) FILTER (WHERE matrix LIKE '%Water%') AS capital, COUNT(*) FILTER (WHERE matrix ILIKE '%water%') AS either FROM samples;
+
+-- LIKE with ESCAPE, with a wild card as text, and with a pattern from a column
+SELECT COUNT(*) FILTER (WHERE sampling_point LIKE '%!_%' ESCAPE '!'), COUNT(*) FILTER (WHERE sampling_point LIKE '%\%%'), COUNT(*) FILTER (WHERE sampling_point LIKE '%[%'), COUNT(*) FILTER (WHERE matrix LIKE LEFT(matrix, 3) || '%') FROM samples;
+
+-- DISTINCT ON with an order and a limit
+SELECT DISTINCT ON (s.client_id) s.client_id, s.sample_id, s.received_date FROM samples s ORDER BY s.client_id, s.received_date DESC, s.sample_id LIMIT 10;
+
+-- DISTINCT ON behind a join, keys by output name
+SELECT DISTINCT ON (client_name) c.client_name, s.sample_id, s.collection_date AS collected FROM clients c JOIN samples s ON s.client_id = c.client_id WHERE s.status = 'Reported' ORDER BY client_name, collected DESC, s.sample_id;
+
+-- DISTINCT ON inside a CTE
+WITH latest AS (SELECT DISTINCT ON (determinand_id) determinand_id, result_id, test_date FROM results ORDER BY determinand_id, test_date DESC, result_id DESC) SELECT d.determinand_name, l.result_id, l.test_date FROM latest l JOIN determinands d USING (determinand_id);
+
+-- FILTER on several aggregates
+SELECT a.department, COUNT(*) FILTER (WHERE r.pass_fail = 'F') AS failed, AVG(r.numeric_value) FILTER (WHERE r.qualifier IS NULL) AS mean, SUM(r.numeric_value) FILTER (WHERE r.numeric_value > 100) FROM results r JOIN analysts a ON a.analyst_id = r.analyst_id GROUP BY a.department;
+
+-- PERCENTILE_CONT, PERCENTILE_DISC and MODE
+SELECT d.determinand_name, PERCENTILE_CONT(0.5) WITHIN GROUP (ORDER BY r.numeric_value) AS median, PERCENTILE_CONT(0.9) WITHIN GROUP (ORDER BY r.numeric_value DESC) AS p10, PERCENTILE_DISC(0.25) WITHIN GROUP (ORDER BY r.numeric_value) AS q1 FROM results r JOIN determinands d ON d.determinand_id = r.determinand_id GROUP BY d.determinand_name;
+
+-- a median of days with FILTER, rounded
+SELECT c.country, ROUND((PERCENTILE_CONT(0.5) WITHIN GROUP (ORDER BY s.reported_date - s.received_date) FILTER (WHERE s.priority = 'Urgent'))::numeric, 1) FROM samples s JOIN clients c ON c.client_id = s.client_id GROUP BY c.country;
+
+-- generate_series of months, joined with counts
+SELECT m.month::date, COUNT(s.sample_id) FROM generate_series(DATE_TRUNC('year', CURRENT_DATE), CURRENT_DATE, INTERVAL '1 month') AS m(month) LEFT JOIN samples s ON DATE_TRUNC('month', s.received_date) = m.month GROUP BY m.month ORDER BY 1;
+
+-- generate_series of days and of numbers
+SELECT d::date AS day, n FROM generate_series('2026-06-01'::date, '2026-06-05'::date, '1 day'::interval) AS d CROSS JOIN generate_series(1, 5, 2) AS n;
+
+-- TO_CHAR of dates
+SELECT DISTINCT TO_CHAR(received_date, 'YYYY-MM'), TO_CHAR(received_date, 'FMMonth YYYY'), TO_CHAR(received_date, 'Mon YY'), TO_CHAR(received_date, 'DD/MM/YYYY'), TO_CHAR(received_date, 'IYYY-"W"IW'), TO_CHAR(received_date, 'FMDay') FROM samples;
+
+-- TO_CHAR of a number
+SELECT determinand_id, TO_CHAR(AVG(numeric_value), 'FM999990.00') FROM results WHERE numeric_value < 900000 GROUP BY determinand_id;
+
+-- text functions
+SELECT client_name, UPPER(client_name), LOWER(client_name), LENGTH(client_name), LEFT(client_name, 4), RIGHT(client_name, 3), SUBSTRING(client_name FROM 2 FOR 3), POSITION('a' IN client_name), SPLIT_PART(contact_email, '@', 2), REPLACE(client_name, ' ', '_'), REVERSE(client_name), LPAD(client_id::text, 5, '0'), RPAD(country, 12, '.'), TRIM(BOTH 'A' FROM client_name) FROM clients;
+
+-- more text functions
+SELECT sample_id, CONCAT(sample_id, ': ', sampling_point), CONCAT_WS(' / ', matrix, sampling_point, status), REPEAT('x', 3) || matrix, TRANSLATE(matrix, 'aei', 'AE'), REGEXP_REPLACE(matrix, '[aeiou]', '-', 'g'), SUBSTRING(sample_id FROM '[0-9]+'), STRPOS(matrix, 'Water'), STARTS_WITH(matrix, 'D') FROM samples;
+
+-- regular expressions
+SELECT sample_id FROM samples WHERE matrix ~ '^(Drinking|Bathing)' AND sampling_point ~* 'tap|pool' AND matrix !~ 'Milk';
+
+-- GREATEST and LEAST leave NULL out
+SELECT sample_id, GREATEST(collection_date, received_date, reported_date), LEAST(received_date, reported_date), GREATEST(NULL, 3, 2) FROM samples;
+
+-- division of whole numbers cuts, of others does not
+SELECT analyst_id, COUNT(*) / 7, COUNT(*) / 7.0, -COUNT(*) / 7, COUNT(*) % 7, 100 * COUNT(*) FILTER (WHERE pass_fail = 'F') / COUNT(*), 1.0 * COUNT(*) FILTER (WHERE pass_fail = 'F') / COUNT(*), AVG(determinand_id) / 2, COUNT(*)::numeric / 7, SUM(determinand_id) / 7 FROM results GROUP BY analyst_id;
+
+-- NULL goes last upwards and first downwards
+SELECT sample_id, reported_date FROM samples ORDER BY reported_date DESC, sample_id LIMIT 30;
+
+-- NULL at the other end when written, and in windows
+SELECT sample_id, ROW_NUMBER() OVER (PARTITION BY client_id ORDER BY reported_date, sample_id) AS n, RANK() OVER (PARTITION BY client_id ORDER BY reported_date DESC NULLS LAST) AS r FROM samples ORDER BY reported_date NULLS FIRST, sample_id LIMIT 500;
+
+-- booleans as values, conditions and text
+SELECT active, COUNT(*), BOOL_AND(active), BOOL_OR(NOT active), SUM(active::int), active::text, COUNT(*) FILTER (WHERE active IS TRUE) FROM clients GROUP BY active;
+
+-- STRING_AGG with DISTINCT and ORDER BY
+SELECT s.client_id, STRING_AGG(DISTINCT s.matrix, '; ' ORDER BY s.matrix), STRING_AGG(s.sample_id, ',' ORDER BY s.received_date DESC, s.sample_id) FROM samples s GROUP BY s.client_id;
+
+-- ROUND of exact numbers, of floats, and casts that round
+SELECT result_id, ROUND(numeric_value::numeric, 1), ROUND(numeric_value), numeric_value::int, ROUND(numeric_value::numeric / 7, 3), TRUNC(numeric_value), CEIL(numeric_value), FLOOR(numeric_value / 3) FROM results WHERE numeric_value < 1000000 AND result_id % 3 = 0;
+
+-- casts between text, numbers and dates
+SELECT result_id, result_id::text || '-' || determinand_id, '42'::int + 1, '2026-01-31'::date, CAST('1.5' AS numeric) * 2, test_date::text, numeric_value::text FROM results WHERE numeric_value < 100000 AND result_id % 5 = 0;
+
+-- a rounded share with a sign
+SELECT department, ROUND(100.0 * COUNT(*) FILTER (WHERE active) / COUNT(*), 1) || ' %' AS share FROM analysts GROUP BY department;
+
+-- windows: running sum, moving average, share of the total, difference from the month before
+WITH m AS (SELECT DATE_TRUNC('month', test_date)::date AS month, COUNT(*) AS n FROM results GROUP BY 1) SELECT month, n, SUM(n) OVER (ORDER BY month), AVG(n) OVER (ORDER BY month ROWS BETWEEN 2 PRECEDING AND CURRENT ROW), ROUND(100.0 * n / SUM(n) OVER (), 2), n - LAG(n) OVER (ORDER BY month), NTILE(4) OVER (ORDER BY n DESC, month) FROM m;
+
+-- a window over a range of days
+SELECT test_date, n, SUM(n) OVER (ORDER BY test_date RANGE BETWEEN INTERVAL '7 days' PRECEDING AND CURRENT ROW) FROM (SELECT test_date, COUNT(*) AS n FROM results GROUP BY test_date) AS d;
+
+-- standard deviation, variance and correlation
+SELECT determinand_id, STDDEV(numeric_value), STDDEV_POP(numeric_value), VARIANCE(numeric_value), VAR_POP(numeric_value), CORR(numeric_value, analyst_id), REGR_SLOPE(numeric_value, analyst_id) FROM results GROUP BY determinand_id;
+
+-- recursion
+WITH RECURSIVE weeks(n, day) AS (SELECT 1, '2026-01-05'::date UNION ALL SELECT n + 1, day + 7 FROM weeks WHERE n < 10) SELECT n, day, (SELECT COUNT(*) FROM samples s WHERE s.received_date >= day AND s.received_date < day + 7) FROM weeks;
+
+-- bracketed sides of a union with their own order and limit
+(SELECT sample_id, received_date FROM samples ORDER BY received_date DESC, sample_id LIMIT 3) UNION ALL (SELECT sample_id, received_date FROM samples ORDER BY received_date, sample_id LIMIT 3) ORDER BY 2, 1;
+
+-- ANY and ALL over a query and over an array
+SELECT client_name FROM clients WHERE client_id = ANY (SELECT client_id FROM samples WHERE priority = 'Urgent') AND client_id <> ALL (ARRAY[1, 2, 3]) AND registered_date <= ALL (SELECT registered_date + 2000 FROM clients WHERE active);
+
+-- rows compared with rows
+SELECT COUNT(*), COUNT(DISTINCT (client_id, matrix)) FROM samples WHERE (matrix, priority) IN (('Drinking Water', 'Urgent'), ('Raw Milk', 'Routine'));
+
+-- VALUES as a table, and a list of column names after an alias
+SELECT v.label, COUNT(s.sample_id) FROM (VALUES ('Routine', 'normal'), ('Urgent', 'fast')) AS v(priority, label) LEFT JOIN samples s ON s.priority = v.priority GROUP BY v.label;
+
+-- AGE, and sums and averages of days
+SELECT sample_id, AGE(reported_date, received_date), (SELECT AVG(reported_date - received_date) FROM samples), reported_date - received_date > 5 FROM samples WHERE reported_date IS NOT NULL;
+
+-- a date as text, compared with text that is written as a date
+SELECT sample_id FROM samples WHERE received_date BETWEEN '2026-01-01' AND '2026-3-31' AND collection_date >= '2026-01-05'::timestamp AND received_date <> '2026-01-07 00:00:00';
+
+-- COALESCE of dates and of text, CASE over ranges
+SELECT sample_id, COALESCE(reported_date, CURRENT_DATE) - received_date, COALESCE(reported_date::text, 'open'), CASE WHEN reported_date - received_date <= 5 THEN 'fast' WHEN reported_date IS NULL THEN 'open' ELSE 'slow' END FROM samples;
+
+-- FULL JOIN with USING, and IS DISTINCT FROM
+SELECT client_id, c.client_name, s.sample_id FROM clients c FULL JOIN samples s USING (client_id) WHERE s.priority IS DISTINCT FROM 'Routine';
+
+-- OFFSET without LIMIT, FETCH FIRST
+SELECT sample_id FROM (SELECT sample_id FROM samples ORDER BY sample_id OFFSET 2990) AS t ORDER BY sample_id FETCH FIRST 5 ROWS ONLY;
+
+-- EXCEPT and INTERSECT bind as in PostgreSQL
+SELECT client_id FROM clients EXCEPT SELECT client_id FROM samples UNION SELECT client_id FROM samples INTERSECT SELECT client_id FROM samples WHERE priority = 'Urgent';
+
+-- MAKE_DATE, TO_DATE and timestamps
+SELECT DISTINCT MAKE_DATE(EXTRACT(YEAR FROM received_date)::int, 1, 1), TO_DATE('15/06/2026', 'DD/MM/YYYY') - received_date, NOW() - INTERVAL '36 hours', received_date < NOW() - INTERVAL '36 hours' FROM samples;
+
+-- a lateral-like top one by a correlated query
+SELECT c.client_name, (SELECT s.sample_id FROM samples s WHERE s.client_id = c.client_id ORDER BY s.received_date DESC, s.sample_id LIMIT 1) AS latest FROM clients c;
+
+-- numbers: powers, roots, logarithms, remainders
+SELECT result_id, POWER(2, 3), SQRT(numeric_value), LN(numeric_value), LOG(numeric_value), ABS(-numeric_value), SIGN(numeric_value), MOD(result_id, 7), numeric_value::numeric % 3, DIV(result_id, 7) FROM results WHERE numeric_value > 0 AND numeric_value < 1000000;
