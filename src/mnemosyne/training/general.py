@@ -9,6 +9,9 @@ when they share nothing with any evaluation question.
 
 from __future__ import annotations
 
+import json
+import random
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from importlib.resources import files
@@ -21,7 +24,7 @@ from mnemosyne.databases import Database, Limits, open_database
 from mnemosyne.datasets import Example, fingerprint, read_examples, write_examples
 from mnemosyne.datasets.overlap import OverlapIndex
 from mnemosyne.datasets.postgres import NotPostgres, to_postgres
-from mnemosyne.datasets.public import Malformed, create_context, local_rows, spider
+from mnemosyne.datasets.public import Malformed, Row, create_context, local_rows, spider
 from mnemosyne.datasets.quality import Report, Rules, keep
 from mnemosyne.guard.query import Dialect, SafeQuery
 from mnemosyne.results import Result, same
@@ -100,14 +103,64 @@ def in_postgres(examples: Iterable[Example], report: Report) -> Iterator[Example
         except NotPostgres:
             report.drop(example, "no PostgreSQL form")
             continue
-        yield replace(example, sql=sql, dialect="postgres")
+        example = replace(example, sql=sql, dialect="postgres")
+        if literals_as_asked(example):
+            yield example
+        else:
+            report.drop(example, "texts unlike the question's")
 
 
-def evaluation_examples() -> list[Example]:
-    """Every question of the sets that are only ever measured or chosen on."""
+def evaluation_examples(spider_folder: Path | None = None) -> list[Example]:
+    """Every question of the sets that are only ever measured or chosen on, with those of Spider's held-out databases."""
     folder = files("mnemosyne.data") / "sets"
     names = ("lab-bench.jsonl", "lab-dev.jsonl", "lab-unanswerable.jsonl")
-    return [example for name in names for example in read_examples(str(folder / name))]
+    examples = [example for name in names for example in read_examples(str(folder / name))]
+    if spider_folder is not None:
+        held_out = set(held_out_databases())
+        every = spider(spider_folder, Malformed())
+        examples += [example for example in every if example.schema.removeprefix("spider/") in held_out]
+    return examples
+
+
+def held_out_databases() -> list[str]:
+    """Databases of Spider that no training row may come from."""
+    shipped = files("mnemosyne.data") / "sets" / "spider-heldout.json"
+    names: list[str] = json.loads(shipped.read_text(encoding="utf-8"))["databases"]
+    return names
+
+
+def without_spider(rows: Iterable[Row]) -> Iterator[Row]:
+    """Rows that are not marked as copies of Spider's: sql-create-context took in Spider, held-out databases too."""
+    return ((place, row) for place, row in rows if row.get("overlap") != "spider_train")
+
+
+def literals_as_asked(example: Example) -> bool:
+    """True when every text of the gold stands in the question letter for letter; some sets have lower-cased them."""
+    texts = re.findall(r"'((?:[^']|'')*)'", example.sql)
+    return all(text.replace("''", "'").strip("%") in example.question for text in texts)
+
+
+def mixture(
+    spider_rows: list[Example],
+    ddl_of: dict[str, str],
+    others: list[Example],
+    *,
+    per_schema: int,
+    of_others: int,
+    seed: int,
+) -> list[Example]:
+    """Rows for replay beside a laboratory's, each with its DDL inside: many schemas, the same few rows of each."""
+    rng = random.Random(seed)
+    by_schema: dict[str, list[Example]] = {}
+    for example in spider_rows:
+        by_schema.setdefault(example.schema, []).append(example)
+    chosen: list[Example] = []
+    for schema, rows in sorted(by_schema.items()):
+        picked = rng.sample(rows, min(per_schema, len(rows)))
+        chosen += [replace(example, schema=ddl_of[schema]) for example in picked]
+    chosen += rng.sample(others, min(of_others, len(others)))
+    rng.shuffle(chosen)
+    return chosen
 
 
 @click.command()
@@ -115,29 +168,43 @@ def evaluation_examples() -> list[Example]:
 @click.option("--context", "context_files", multiple=True, type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("-o", "--output", required=True, type=click.Path(file_okay=False, path_type=Path))
 @click.option("--seed", default=0, show_default=True)
-def main(spider_folder: Path | None, context_files: tuple[Path, ...], output: Path, seed: int) -> None:
-    """Build the general rows: OUTPUT/spider.jsonl.gz with its schemas, and one file for each --context."""
-    import json
-
+@click.option("--per-schema", default=27, show_default=True, help="Rows of a Spider database in general.jsonl.gz.")
+@click.option("--of-others", default=500, show_default=True, help="Rows of the other sets in it.")
+def main(
+    spider_folder: Path | None,
+    context_files: tuple[Path, ...],
+    output: Path,
+    seed: int,
+    per_schema: int,
+    of_others: int,
+) -> None:
+    """Build the general rows: OUTPUT/spider.jsonl.gz with its schemas, one file for each --context, and a mixture."""
+    ddl_of: dict[str, str] = {}
+    spider_rows: list[Example] = []
+    others: list[Example] = []
     rules = Rules(seed=seed)
-    protected = OverlapIndex(evaluation_examples(), skeletons=False)
+    protected = OverlapIndex(evaluation_examples(spider_folder), skeletons=False)
     if spider_folder is not None:
-        held_out = json.loads((files("mnemosyne.data") / "sets" / "spider-heldout.json").read_text())
-        names = held_out["databases"] if isinstance(held_out, dict) else held_out
         databases, malformed, report = SpiderDatabases(spider_folder), Malformed(), Report()
-        rewritten = databases.rewrite(spider(spider_folder, malformed, exclude=names), report)
+        rewritten = databases.rewrite(spider(spider_folder, malformed, exclude=held_out_databases()), report)
         kept, kept_report = keep(rewritten, rules, protected=protected)
         for schema in sorted({example.schema for example in kept}):
             file = output / "schemas" / f"{schema}.sql"
             file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_text(databases.get(schema)[1].to_ddl() + "\n")
+            ddl_of[schema] = databases.get(schema)[1].to_ddl()
+            file.write_text(ddl_of[schema] + "\n")
         databases.close()
+        spider_rows = kept
         _save(output / "spider.jsonl.gz", kept, [report, kept_report], malformed)
     for path in context_files:
         malformed, report = Malformed(), Report()
-        rewritten = in_postgres(create_context(local_rows(path), malformed, source=path.parent.name), report)
+        rows = create_context(without_spider(local_rows(path)), malformed, source=path.parent.name)
+        rewritten = in_postgres(rows, report)
         kept, kept_report = keep(rewritten, rules, execute=runs_on_its_schema, protected=protected)
+        others += kept
         _save(output / f"{path.parent.name}.jsonl.gz", kept, [report, kept_report], malformed)
+    mixed = mixture(spider_rows, ddl_of, others, per_schema=per_schema, of_others=of_others, seed=seed)
+    _save(output / "general.jsonl.gz", mixed, [], Malformed())
 
 
 def _save(path: Path, kept: list[Example], reports: list[Report], malformed: Malformed) -> None:

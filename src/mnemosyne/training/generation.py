@@ -60,7 +60,7 @@ def _read_prefix(model: Any, prefix: Sequence[int]) -> Shared:
         input_ids=torch.tensor([list(prefix)]),
         attention_mask={"full_attention": None},
         layout=Layout((span(0, 0, [len(prefix)]),)),
-        past_key_values=cache,
+        cache=cache,
         use_cache=True,
     )
     repeats = model.config.num_attention_heads // model.config.num_key_value_heads
@@ -109,7 +109,7 @@ def _forward(model: Any, prefix: int, shared: Shared, cache: Any, tokens: Tensor
         attention_mask={"full_attention": None},
         visible=visible[:, None],
         shared=shared,
-        past_key_values=cache,
+        cache=cache,
         use_cache=True,
     ).last_hidden_state[:, -1]
     logits: Tensor = model.lm_head(hidden)

@@ -34,19 +34,16 @@ class _AnswerLoss(torch.autograd.Function):
         for start in range(0, len(labels), CHUNK):
             rows = slice(start, start + CHUNK)
             logits = hidden[rows] @ output.t()
-            share = torch.softmax(logits, -1, dtype=torch.float32)  # (chunk, V)
+            share = torch.log_softmax(logits, -1, dtype=torch.float32)  # (chunk, V)
             at = labels[rows, None]
-            chosen = logits.gather(1, at).float()
-            peak = logits.amax(1, keepdim=True)
-            log_sum = peak.float() - share.gather(1, logits.argmax(1, keepdim=True)).log()
-            total += (log_sum - chosen).sum()
+            total -= share.gather(1, at).sum()
             if grad is not None:
-                share.scatter_add_(1, at, torch.full_like(chosen, -1.0))
+                share.exp_().scatter_add_(1, at, torch.full(at.shape, -1.0))
                 grad[rows] = share.to(hidden.dtype) @ output
         ctx.save_for_backward(grad)
         return total
 
     @staticmethod
-    def backward(ctx: Any, grad_total: Tensor) -> tuple[Tensor, None, None]:  # type: ignore[override]
+    def backward(ctx: Any, grad_total: Tensor) -> tuple[Tensor, None, None]:
         (grad,) = ctx.saved_tensors
         return grad * grad_total.to(grad.dtype), None, None

@@ -9,6 +9,7 @@ def prepare_process(threads: int) -> None:
     """Set torch's threads (0: all cores) and silence progress bars of libraries. Call before anything heavy."""
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     os.environ.setdefault("HF_HUB_OFFLINE", "1")
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # a thread that spins takes the core from one that works
     import torch
     from transformers.utils import logging
 
