@@ -1,0 +1,205 @@
+"""`mnemosyne ask`: SQL and table for people, files for programs, a review before anything runs."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import duckdb
+import pytest
+
+from mnemosyne.engines import Completion
+
+if TYPE_CHECKING:
+    from tests.cli.conftest import CommandLine
+
+COUNT = "SELECT COUNT(*) AS n FROM clients"
+NAMES = "SELECT client_id, client_name, registered_date, active, city FROM clients ORDER BY client_id LIMIT 3"
+
+
+def test_the_sql_comes_before_the_table(cli: CommandLine, lab_sqlite: str) -> None:
+    ran = cli("ask", "How many clients?", "--db", lab_sqlite, script=[COUNT])
+    assert ran.code == 0
+    words = [word for word in ran.out.split() if set(word) != {"─"}]
+    assert words == ["SELECT", "COUNT(*)", "AS", "n", "FROM", "clients", "n", "40", "1", "row"]
+    assert "of which the model" in ran.err
+
+
+def test_csv_is_for_programs_so_the_sql_stands_aside(cli: CommandLine, lab_sqlite: str) -> None:
+    ran = cli("ask", "Who?", "--db", lab_sqlite, "--format", "csv", script=[NAMES])
+    rows = list(csv.reader(io.StringIO(ran.out)))
+    assert rows[0] == ["client_id", "client_name", "registered_date", "active", "city"]
+    assert [row[0] for row in rows[1:]] == ["1", "2", "3"]
+    assert "SELECT" in ran.err
+
+
+def test_json_keeps_null_and_makes_names_different(cli: CommandLine, lab_sqlite: str) -> None:
+    sql = "SELECT client_id, NULL AS nothing, client_id AS nothing FROM clients ORDER BY 1 LIMIT 1"
+    ran = cli("ask", "Who?", "--db", lab_sqlite, "--format", "json", script=[sql])
+    assert json.loads(ran.out) == [{"client_id": 1, "nothing": None, "nothing_2": 1}]
+
+
+def test_the_name_of_the_file_says_its_format(cli: CommandLine, lab_sqlite: str, tmp_path: Path) -> None:
+    for name in ("r.csv", "r.json", "r.parquet"):
+        ran = cli("ask", "Who?", "--db", lab_sqlite, "-o", str(tmp_path / name), script=[NAMES])
+        assert ran.code == 0, ran.err
+        assert ran.out == ""
+        assert len(duckdb.sql(f"SELECT * FROM '{tmp_path / name}'").fetchall()) == 3
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["r.csv", "r.json", "r.parquet"]
+
+
+def test_parquet_has_the_types_of_the_values(cli: CommandLine, lab_duckdb: str, tmp_path: Path) -> None:
+    sql = "SELECT client_id, client_name, registered_date, active, client_id * 1.5 AS f, city FROM clients"
+    ran = cli("ask", "Who?", "--db", lab_duckdb, "-o", str(tmp_path / "r.parquet"), script=[sql])
+    assert ran.code == 0, ran.err
+    types = duckdb.sql(f"SELECT * FROM '{tmp_path / 'r.parquet'}'").types
+    assert [str(kind) for kind in types] == ["BIGINT", "VARCHAR", "DATE", "BOOLEAN", "DOUBLE", "VARCHAR"]
+
+
+def test_parquet_of_no_rows_still_has_its_columns(cli: CommandLine, lab_sqlite: str, tmp_path: Path) -> None:
+    sql = "SELECT client_id, city FROM clients WHERE client_id < 0"
+    assert cli("ask", "Who?", "--db", lab_sqlite, "-o", str(tmp_path / "r.parquet"), script=[sql]).code == 0
+    assert duckdb.sql(f"SELECT * FROM '{tmp_path / 'r.parquet'}'").columns == ["client_id", "city"]
+
+
+def test_only_sql_runs_nothing(cli: CommandLine, lab_sqlite: str) -> None:
+    ran = cli("ask", "How many clients?", "--db", lab_sqlite, "--sql-only", script=[COUNT])
+    assert (ran.code, ran.out.split()) == (0, COUNT.split())
+
+
+def test_explain_shows_every_attempt(cli: CommandLine, lab_sqlite: str) -> None:
+    ran = cli("ask", "How many?", "--db", lab_sqlite, "--explain", script=["SELECT clint_id FROM clients", COUNT])
+    assert ran.code == 0
+    assert "1. draft" in ran.err
+    assert "did you mean" in ran.err
+    assert "2. repair" in ran.err
+    assert "✓ 1 rows" in ran.err
+    assert "2 attempts" in ran.err
+
+
+def test_votes_say_how_many_agree(cli: CommandLine, lab_sqlite: str) -> None:
+    ran = cli("ask", "How many?", "--db", lab_sqlite, "--votes", "3", script=["SELECT 1", COUNT, COUNT])
+    assert "40" in ran.out
+    assert "67% of the candidates agree" in ran.err
+
+
+@pytest.mark.parametrize(
+    ("script", "code", "words"),
+    [
+        (["DROP TABLE clients"] * 3, 3, "Not run:"),
+        (["I cannot say."] * 3, 1, "without SQL"),
+        ([Completion("Well, let me", finish="length")] * 3, 1, "cut"),
+        (["SELECT COUNT(*) FROM clients HAVING NTILE(0) OVER () > 1"] * 3, 1, "The database stopped the query"),
+    ],
+)
+def test_no_answer_has_its_reason_and_its_exit_code(
+    script: list[str], code: int, words: str, cli: CommandLine, lab_sqlite: str
+) -> None:
+    ran = cli("ask", "How many clients?", "--db", lab_sqlite, script=script)
+    assert ran.code == code
+    assert words in ran.err
+    assert not [line for line in ran.out.splitlines() if "row" in line]
+
+
+def test_no_repair_asks_the_model_once(cli: CommandLine, lab_sqlite: str) -> None:
+    assert cli("ask", "?", "--db", lab_sqlite, "--no-repair", script=["SELECT x FROM clients", COUNT]).code == 3
+
+
+@pytest.mark.parametrize(("typed", "code", "shown"), [("y\n", 0, "40"), ("n\n", 1, "did not approve"), ("\n", 0, "40")])
+def test_on_a_terminal_the_sql_is_reviewed_before_it_runs(
+    typed: str, code: int, shown: str, cli: CommandLine, lab_sqlite: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    terminal = io.TextIOWrapper(io.BytesIO(typed.encode()))
+    monkeypatch.setattr(terminal, "isatty", lambda: True, raising=False)
+    monkeypatch.setattr("sys.stdin", terminal)
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
+    ran = cli("ask", "How many clients?", "--db", lab_sqlite, script=[COUNT])
+    assert ran.code == code
+    assert "Run it? [Y/n]" in ran.out + ran.err
+    assert shown in ran.out + ran.err
+    assert cli("ask", "How many clients?", "--db", lab_sqlite, "--yes", script=[COUNT]).code == 0
+
+
+def test_standard_input_takes_what_a_command_line_cannot(cli: CommandLine, lab_sqlite: str) -> None:
+    ran = cli("ask", "-", "--db", lab_sqlite, script=[COUNT], stdin="--How many clients, \u00fcberhaupt?".encode())
+    assert ran.code == 0
+    assert cli.engine is not None
+    assert "--How many clients, \u00fcberhaupt?" in cli.engine.prompts[0].tail  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("question", "stdin", "code", "words"),
+    [
+        ("", None, 1, "empty"),
+        ("x" * 10_000, None, 1, "10,000 characters"),
+        ("a\x07b", None, 1, "control characters"),
+        ("-", b"", 1, "empty"),
+        ("-", b"\x7fELF\x02\x01\xff\xfe", 2, "not text in UTF-8"),
+        ("-", b"SELECT\x00", 1, "control characters"),
+        ("-", b"x" * 2_000_000, 2, "longer than"),
+        ("caf\udce9", None, 2, "not text in UTF-8"),
+    ],
+)
+def test_what_is_no_question_is_said_and_no_model_is_asked(
+    question: str, stdin: bytes | None, code: int, words: str, cli: CommandLine, lab_sqlite: str
+) -> None:
+    ran = cli("ask", question, "--db", lab_sqlite, script=[COUNT], stdin=stdin)
+    assert ran.code == code
+    assert words in ran.err
+    assert not cli.engine.prompts  # type: ignore[union-attr]
+
+
+def test_a_cut_result_says_so(cli: CommandLine, lab_sqlite: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MNEMOSYNE_MAX_ROWS", "5")
+    sql = "SELECT sample_id FROM samples"
+    table = cli("ask", "Which?", "--db", lab_sqlite, script=[sql])
+    assert "5 rows, cut by the limit" in table.out
+    written = cli("ask", "Which?", "--db", lab_sqlite, "--format", "csv", script=[sql])
+    assert len(written.out.splitlines()) == 6
+    assert "The limit cut the result after 5 rows" in written.err
+
+
+def test_a_schema_that_does_not_fit_is_said_in_numbers(cli: CommandLine, lab_sqlite: str) -> None:
+    from mnemosyne.engines.scripted import ScriptedEngine
+
+    ran = cli("ask", "How many?", "--db", lab_sqlite, script=ScriptedEngine([COUNT], context=450))
+    assert ran.code == 1
+    assert "tokens" in ran.err
+
+
+def test_a_cell_cannot_move_the_cursor(cli: CommandLine, lab_sqlite: str) -> None:
+    ran = cli("ask", "?", "--db", lab_sqlite, script=["SELECT CHR(27) || '[2Jx' AS wicked FROM clients LIMIT 1"])
+    assert "\x1b" not in ran.out
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["-o", "/nowhere/at/all.csv"], "There is no folder"),
+        (["-o", "/tmp"], "is a folder"),
+        (["-o", "x.csv", "--format", "table"], "A table is for the eye"),
+        (["--votes", "0"], "--votes"),
+        (["--today", "yesterday"], "--today"),
+    ],
+)
+def test_misuse_is_told_before_any_work(
+    options: list[str], words: str, cli: CommandLine, lab_sqlite: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    ran = cli("ask", "How many?", "--db", lab_sqlite, *options, script=[COUNT])
+    assert ran.code == 2
+    assert words in ran.err
+    assert not cli.engine.prompts  # type: ignore[union-attr]
+    assert not list(tmp_path.iterdir())
+
+
+def test_ctrl_c_ends_with_130_and_without_a_trace(cli: CommandLine, lab_sqlite: str) -> None:
+    def interrupted(prompt: object) -> str:
+        raise KeyboardInterrupt
+
+    ran = cli("ask", "How many?", "--db", lab_sqlite, script=interrupted)
+    assert ran.code == 130
+    assert ran.err.strip().endswith("mnemosyne: interrupted.")

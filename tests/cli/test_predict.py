@@ -1,0 +1,180 @@
+"""`mnemosyne predict`: one line out for each line in, whatever the line is, and nothing lost on the way."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from mnemosyne.prompt import Prompt
+
+if TYPE_CHECKING:
+    from tests.cli.conftest import CommandLine, Ran
+
+PRODUCTS = "CREATE TABLE products (product_id INTEGER PRIMARY KEY, name TEXT, price NUMERIC)"
+
+
+def reply(prompt: Prompt) -> str:
+    """SQL from the last word of the question: `count clients` counts clients."""
+    return "SELECT COUNT(*) FROM " + prompt.tail.split("<|")[0].splitlines()[0].split()[-1]
+
+
+def write(path: Path, *lines: object) -> Path:
+    path.write_text("".join((line if isinstance(line, str) else json.dumps(line)) + "\n" for line in lines))
+    return path
+
+
+def read(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def predict(cli: CommandLine, folder: Path, *options: str, script: Any = reply) -> Ran:
+    return cli("predict", str(folder / "q.jsonl"), "-o", str(folder / "p.jsonl"), *options, script=script)
+
+
+def test_every_line_has_its_line_in_order(cli: CommandLine, lab_sqlite: str, tmp_path: Path) -> None:
+    write(
+        tmp_path / "q.jsonl",
+        {"id": "a", "question": "count clients"},
+        "this is not JSON",
+        {"id": "c", "question": ""},
+        {"id": "d"},
+        "",
+        ["a", "list"],
+        {"id": "g", "question": "count ghosts"},
+        {"question": "count samples"},
+        {"id": {"any": "thing"}, "question": 7},
+    )
+    assert predict(cli, tmp_path, "--db", lab_sqlite).code == 0
+    found = read(tmp_path / "p.jsonl")
+    assert [line["id"] for line in found] == ["a", 2, "c", "d", 5, 6, "g", 8, {"any": "thing"}]
+    assert [line["ok"] for line in found] == [True, False, False, False, False, False, False, True, False]
+    assert found[0]["sql"] == "SELECT COUNT(*) FROM clients"
+    assert [line["sql"] for line in found if not line["ok"]] == [""] * 7
+    assert "not a JSON object" in found[1]["problem"]
+    assert "empty" in found[2]["problem"]
+    assert "no text called question" in found[3]["problem"]
+    assert "ghosts" in found[6]["problem"]
+
+
+def test_the_keys_of_a_line_are_a_contract(cli: CommandLine, lab_sqlite: str, tmp_path: Path) -> None:
+    write(tmp_path / "q.jsonl", {"id": "a", "question": "count clients"}, "broken")
+    predict(cli, tmp_path, "--db", lab_sqlite, "--model", "some-model")
+    whole, broken = read(tmp_path / "p.jsonl")
+    assert list(whole) == [
+        "id", "sql", "dialect", "ok", "problem", "written", "attempts", "agreement", "tokens", "seconds", "model",
+    ]  # fmt: skip
+    assert list(broken) == ["id", "sql", "ok", "problem", "model"]
+    assert whole["model"] == broken["model"] == "some-model"
+
+
+def test_a_lines_own_database_or_schema_wins(
+    cli: CommandLine, lab_sqlite: str, lab_duckdb: str, tmp_path: Path
+) -> None:
+    (tmp_path / "products.sql").write_text(PRODUCTS)
+    write(
+        tmp_path / "q.jsonl",
+        {"id": 1, "question": "count clients"},
+        {"id": 2, "question": "count clients", "db": lab_duckdb},
+        {"id": 3, "question": "count products", "schema": PRODUCTS},
+        {"id": 4, "question": "count products", "schema": str(tmp_path / "products.sql")},
+        {"id": 5, "question": "count clients", "db": "sqlite:///absent.db"},
+        {"id": 6, "question": "count products", "schema": "absent.sql"},
+    )
+    assert predict(cli, tmp_path, "--db", lab_sqlite).code == 0
+    found = read(tmp_path / "p.jsonl")
+    assert [line["ok"] for line in found] == [True, True, True, True, False, False]
+    assert [line.get("dialect") for line in found[:4]] == ["sqlite", "duckdb", "postgres", "postgres"]
+    assert "There is no file absent.db" in found[4]["problem"]
+    assert "absent.sql cannot be read" in found[5]["problem"]
+
+
+def test_neither_database_nor_schema_is_a_problem_of_the_line(cli: CommandLine, tmp_path: Path) -> None:
+    write(tmp_path / "q.jsonl", {"id": 1, "question": "count clients"})
+    assert predict(cli, tmp_path).code == 0
+    assert "neither a database nor a schema" in read(tmp_path / "p.jsonl")[0]["problem"]
+
+
+def test_the_dialect_can_be_chosen(cli: CommandLine, lab_sqlite: str, tmp_path: Path) -> None:
+    write(tmp_path / "q.jsonl", {"id": 1, "question": "?"})
+    sql = "SELECT COUNT(*) FROM samples WHERE received_date >= CURRENT_DATE - INTERVAL '30 days'"
+    printed = {}
+    for dialect in ("postgres", "sqlite", "duckdb"):
+        predict(cli, tmp_path, "--db", lab_sqlite, "--dialect", dialect, script=[sql])
+        printed[dialect] = read(tmp_path / "p.jsonl")[0]
+    assert "INTERVAL" in printed["postgres"]["sql"]
+    assert "INTERVAL" not in printed["sqlite"]["sql"]
+    assert {line["written"] for line in printed.values()} == {sql}
+
+
+def test_repair_and_votes(cli: CommandLine, lab_sqlite: str, tmp_path: Path) -> None:
+    write(tmp_path / "q.jsonl", {"id": 1, "question": "How many?"})
+    wrong, right = "SELECT clint_id FROM clients", "SELECT COUNT(*) FROM clients"
+    predict(cli, tmp_path, "--db", lab_sqlite, script=[wrong, right])
+    assert read(tmp_path / "p.jsonl")[0]["attempts"] == 2
+    predict(cli, tmp_path, "--db", lab_sqlite, "--no-repair", script=[wrong, right])
+    assert not read(tmp_path / "p.jsonl")[0]["ok"]
+    predict(cli, tmp_path, "--db", lab_sqlite, "--votes", "3", script=["SELECT 1", right, right])
+    assert read(tmp_path / "p.jsonl")[0]["written"] == right
+
+
+class Dies:
+    """A model that answers so many questions and is then interrupted."""
+
+    def __init__(self, answers: int) -> None:
+        self.left = answers
+        self.asked = 0
+
+    def __call__(self, prompt: Prompt) -> str:
+        if self.left == 0:
+            raise KeyboardInterrupt
+        self.left -= 1
+        self.asked += 1
+        return reply(prompt)
+
+
+def test_an_interrupted_run_goes_on_where_it_stopped(cli: CommandLine, lab_sqlite: str, tmp_path: Path) -> None:
+    write(tmp_path / "q.jsonl", *({"id": n, "question": "count clients"} for n in range(10)))
+    assert predict(cli, tmp_path, "--db", lab_sqlite, script=Dies(4)).code == 130
+    assert not (tmp_path / "p.jsonl").exists(), "the file appears when all is done"
+    [partial] = tmp_path.glob(".p.jsonl.*.partial")
+    assert len(read(partial)) == 4
+    with partial.open("a") as file:
+        file.write('{"id": 4, "sql": "torn')
+    rest = Dies(6)
+    ran = predict(cli, tmp_path, "--db", lab_sqlite, script=rest)
+    assert ran.code == 0
+    assert "4 of 10 lines are there" in ran.err
+    assert rest.asked == 6
+    assert [line["id"] for line in read(tmp_path / "p.jsonl")] == list(range(10))
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["p.jsonl", "q.jsonl"]
+
+
+def test_only_the_same_run_goes_on(cli: CommandLine, lab_sqlite: str, tmp_path: Path) -> None:
+    write(tmp_path / "q.jsonl", *({"id": n, "question": "count clients"} for n in range(3)))
+    predict(cli, tmp_path, "--db", lab_sqlite, script=Dies(2))
+    other = Dies(3)
+    assert predict(cli, tmp_path, "--db", lab_sqlite, "--no-repair", script=other).code == 0
+    assert other.asked == 3
+
+
+@pytest.mark.parametrize("lines", [0, 1])
+def test_a_file_without_questions_gives_a_file_without_answers(lines: int, cli: CommandLine, tmp_path: Path) -> None:
+    (tmp_path / "q.jsonl").write_text("\n" * lines)
+    assert predict(cli, tmp_path).code == 0
+    assert len(read(tmp_path / "p.jsonl")) == lines
+
+
+def test_an_older_output_stays_until_the_new_one_is_whole(cli: CommandLine, lab_sqlite: str, tmp_path: Path) -> None:
+    (tmp_path / "p.jsonl").write_text("precious\n")
+    write(tmp_path / "q.jsonl", {"id": 1, "question": "count clients"})
+    predict(cli, tmp_path, "--db", lab_sqlite, script=Dies(0))
+    assert (tmp_path / "p.jsonl").read_text() == "precious\n"
+
+
+def test_a_file_that_is_no_text_still_gives_its_lines(cli: CommandLine, lab_sqlite: str, tmp_path: Path) -> None:
+    (tmp_path / "q.jsonl").write_bytes(b'\xff\xfe\x00\n{"id": 2, "question": "count clients"}\n')
+    assert predict(cli, tmp_path, "--db", lab_sqlite).code == 0
+    assert [line["ok"] for line in read(tmp_path / "p.jsonl")] == [False, True]
