@@ -1,399 +1,30 @@
-"""Drawing the parts of a pair: filters, returned columns, measures, group keys. Each part is a tree and words at once."""
+"""Drawing the rest of a pair: returned columns, measures, group keys, relations; each is tree and words at once."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from random import Random
 
 from sqlglot import exp
 
-from mnemosyne.synthesis import windows
-from mnemosyne.synthesis.lexicon import ColumnWords, Measure, Phrases, Relation, TableWords, Term
-from mnemosyne.synthesis.phrasing import listing, noun_phrase, number, plural, rank
+from mnemosyne.synthesis.filters import Draft, Drawing, Filter, Hint, Item, NotApplicable
+from mnemosyne.synthesis.lexicon import ColumnWords, Measure, Relation, TableWords
+from mnemosyne.synthesis.phrasing import listing, plural
 from mnemosyne.synthesis.query import Query, frag
-from mnemosyne.synthesis.world import Pool, World
+
+__all__ = ["Context", "Draft", "Filter", "Hint", "Item", "NotApplicable"]
+
+_AGGREGATES = {
+    "avg": ("average", "mean"),
+    "min": ("minimum", "lowest", "smallest"),
+    "max": ("maximum", "highest", "largest"),
+    "sum": ("total", "sum of"),
+}
+"""What aggregates are called."""
 
 
-class NotApplicable(Exception):  # noqa: N818 - a signal between this room's own functions
-    """This draw cannot be finished with this schema; another one is tried."""
-
-
-@dataclass(frozen=True, slots=True)
-class Hint:
-    """A stored value that a question mentions."""
-
-    text: str
-    """`table.column = 'value'`."""
-    altered: bool
-    """True when the question says it in another form than stored."""
-
-
-@dataclass(frozen=True, slots=True)
-class Filter:
-    """A condition on the rows of a table, as tree and words."""
-
-    make: Callable[[Query], exp.Expression]
-    """The condition inside a query."""
-    pre: str = ""
-    """Said before the noun; empty when said after it."""
-    post: str = ""
-    """Said after the noun."""
-    key: str = ""
-    """What it is about (`table.column`), so that a question says one thing once."""
-    hints: tuple[Hint, ...] = ()
-    """Stored values mentioned."""
-
-
-@dataclass(frozen=True, slots=True)
-class Item:
-    """A column that a question asks for."""
-
-    make: Callable[[Query], exp.Expression]
-    """The expression inside a query."""
-    noun: str
-    """Singular."""
-    alias: str = ""
-    """The name of a computed column."""
-    key: str = ""
-    """`table.column`."""
-    where: exp.Expression | None = None
-    """A condition that belongs to it."""
-
-
-@dataclass(slots=True)
-class Draft:
-    """A pair before voices and verification."""
-
-    tree: exp.Expression
-    """The query."""
-    question: str
-    """The bare question."""
-    hints: list[Hint] = field(default_factory=list)
-    """Stored values mentioned."""
-    ordered: bool = False
-    """Whether the order of rows is asked for."""
-
-
-class Context:
-    """One draw: a world, a random stream, and the values of one population."""
-
-    def __init__(self, world: World, rng: Random, population: int) -> None:
-        self.world, self.rng, self.pools = world, rng, world.pools[population % len(world.pools)]
-        self.lexicon, self.graph = world.lexicon, world.graph
-
-    # ---- tables -------------------------------------------------------------------------------------------------
-
-    def subjects(self, parents: int = 0) -> list[TableWords]:
-        """Tables that people ask about, with at least so many ancestors."""
-        return [t for t in self.lexicon.tables.values() if t.subject and len(self.graph.up(t.name)) - 1 >= parents]
-
-    def query(self, base: str, parent: Query | None = None) -> Query:
-        """An empty query over a table."""
-        return Query(self.graph, base, self.world.aliases, parent)
-
-    def noun(self, table: TableWords) -> str:
-        """A singular noun for a row; the plainest one most of the time."""
-        return table.nouns[0] if self.rng.random() < 0.65 else self.rng.choice(table.nouns)
-
-    def pool(self, column: ColumnWords) -> Pool:
-        """What is stored in a column."""
-        return self.pools.get((column.table, column.name), Pool())
-
-    def reachable(self, base: str) -> list[ColumnWords]:
-        """Columns of the ancestors of a table (not its own), whose phrases for this table exist or can be built."""
-        return [
-            column
-            for name in self.graph.up(base)
-            if name != base and name in self.lexicon.tables
-            for column in self.lexicon.tables[name].columns.values()
-        ]
-
-    # ---- words for values ---------------------------------------------------------------------------------------
-
-    def say(self, column: ColumnWords, value: str) -> tuple[str, Hint]:
-        """How a person says a stored value, and the hint that belongs to it."""
-        said = value
-        if value in column.values:
-            said = self.rng.choice(column.values[value]) if self.rng.random() < 0.75 else value
-        elif not column.plain_values and column.kind == "category" and self.rng.random() < 0.5:
-            said = value.lower()
-        literal = value.replace("'", "''")
-        return said, Hint(f"{column.table}.{column.name} = '{literal}'", said != value)
-
-    def phrases(self, base: TableWords, column: ColumnWords, use: str) -> Phrases | None:
-        """How rows of `base` are said to have a property of `column`'s table; built through links when not written."""
-        if column.table == base.name:
-            return column.phrases.get(use)
-        written = base.through.get(f"{column.table}.{column.name}", {}).get(use)
-        if written is not None:
-            return written
-        path = self.graph.up(base.name)[column.table]
-        for end in range(len(path), 0, -1):
-            middle = path[end - 1].target
-            links = base.links.get(middle)
-            if not links or middle not in self.lexicon.tables:
-                continue
-            inner = self.phrases(self.lexicon.tables[middle], column, use)
-            if inner is None:
-                continue
-            nouns = plural(self.lexicon.tables[middle].nouns[0])
-            forms = [f"{link} {pre} {nouns}" for link in links for pre in inner.pre]
-            forms += [f"{link} {nouns} {post}" for link in links for post in inner.post]
-            return Phrases(post=tuple(forms))
-        return None
-
-    def _phrase(self, phrases: Phrases | None, **slots: str) -> tuple[str, str]:
-        """(pre, post), one of them empty."""
-        if phrases is None or not (phrases.pre or phrases.post):
-            raise NotApplicable
-        before = bool(phrases.pre) and (not phrases.post or self.rng.random() < 0.5)
-        text = self.rng.choice(phrases.pre if before else phrases.post)
-        for name, value in slots.items():
-            text = text.replace("{" + name + "}", value)
-        return (text, "") if before else ("", text)
-
-    # ---- filters ------------------------------------------------------------------------------------------------
-
-    def filters(
-        self, base: TableWords, count: int, *, parents: bool = True, time: float = 0.3, terms: float = 0.25,
-        avoid: tuple[str, ...] = (), need: str = "",
-    ) -> list[Filter]:  # fmt: skip
-        """Up to `count` different filters on rows of a table; `need` names a column that must be fixed to a value."""
-        chosen: list[Filter] = []
-        used = set(avoid)
-        if need:
-            table, _, name = need.partition(".")
-            column = self.lexicon.column(table, name)
-            if column is None:
-                raise NotApplicable
-            if need not in used:
-                chosen.append(self.value_filter(base, column))
-                used.add(need)
-        for _ in range(count * 6):
-            if len(chosen) >= count:
-                break
-            try:
-                drawn = self._filter(base, parents, time, terms)
-            except NotApplicable:
-                continue
-            if drawn.key not in used and not (drawn.pre and sum(bool(f.pre) for f in chosen) >= 2):
-                chosen.append(drawn)
-                used.add(drawn.key)
-                used.update(self._kin(drawn.key))
-        return chosen
-
-    def _kin(self, key: str) -> set[str]:
-        """Keys that would contradict or repeat a filter on `key`."""
-        table, _, column = key.partition(".")
-        words = self.lexicon.column(table, column)
-        if words is not None and words.kind == "name":
-            return {f"{table}.{c.name}" for c in self.lexicon.tables[table].columns.values()}
-        if key.startswith("term:"):
-            return {c.strip() for c in key[5:].split(",")}
-        return set()
-
-    def _filter(self, base: TableWords, parents: bool, time: float, terms: float) -> Filter:
-        roll = self.rng.random()
-        if roll < time:
-            return self.time_filter(base)
-        if roll < time + terms:
-            return self.term_filter(base)
-        own = list(base.columns.values())
-        above = self.reachable(base.name) if parents else []
-        column = self.rng.choice(above if above and (not own or self.rng.random() < 0.55) else own)
-        if column.kind in ("category", "name"):
-            roll = self.rng.random()
-            if roll < 0.08:
-                return self.null_filter(base, column)
-            if roll < 0.2:
-                return self.not_filter(base, column)
-            if roll < 0.32:
-                return self.in_filter(base, column)
-            if roll < 0.42:
-                return self.like_filter(base, column)
-            return self.value_filter(base, column)
-        if column.kind == "boolean":
-            return self.flag_filter(base, column)
-        if column.kind == "number":
-            return self.null_filter(base, column) if self.rng.random() < 0.25 else self.number_filter(base, column)
-        if column.kind == "text":
-            return self.like_filter(base, column) if self.rng.random() < 0.6 else self.null_filter(base, column)
-        if column.kind == "date":
-            return self.null_filter(base, column)
-        if column.kind == "id":
-            return self.value_filter(base, column)
-        raise NotApplicable
-
-    def value_filter(self, base: TableWords, column: ColumnWords, value: str | None = None) -> Filter:
-        """`column = value`."""
-        values = self.pool(column).values
-        if not values and value is None:
-            raise NotApplicable
-        stored = value if value is not None else self.pick(values)
-        said, hint = self.say(column, stored)
-        pre, post = self._phrase(self.phrases(base, column, "is"), v=said)
-        return Filter(lambda q: frag(":c = :v", c=q.col(column.table, column.name), v=stored), pre, post,
-                      f"{column.table}.{column.name}", (hint,))  # fmt: skip
-
-    def pick(self, values: tuple[str, ...]) -> str:
-        """One stored value, frequent ones somewhat more often."""
-        index = min(
-            self.rng.randrange(len(values)), self.rng.randrange(len(values)) if self.rng.random() < 0.3 else len(values)
-        )
-        return values[index]
-
-    def not_filter(self, base: TableWords, column: ColumnWords) -> Filter:
-        """`column <> value`."""
-        values = self.pool(column).values
-        if len(values) < 3 or self.pool(column).nulls:
-            raise NotApplicable
-        stored = self.pick(values)
-        said, hint = self.say(column, stored)
-        pre, post = self._phrase(self.phrases(base, column, "is_not"), v=said)
-        return Filter(lambda q: frag(":c <> :v", c=q.col(column.table, column.name), v=stored), pre, post,
-                      f"{column.table}.{column.name}", (hint,))  # fmt: skip
-
-    def in_filter(self, base: TableWords, column: ColumnWords) -> Filter:
-        """`column IN (...)`, two or three values."""
-        values = self.pool(column).values
-        if len(values) < 4:
-            raise NotApplicable
-        stored = self.rng.sample(values, 2 if self.rng.random() < 0.75 else 3)
-        said = [self.say(column, value) for value in stored]
-        pre, post = self._phrase(self.phrases(base, column, "in"), v=listing([s for s, _ in said], "or"))
-
-        def make(q: Query) -> exp.Expression:
-            return exp.In(this=q.col(column.table, column.name), expressions=[exp.Literal.string(v) for v in stored])
-
-        return Filter(make, pre, post, f"{column.table}.{column.name}", tuple(h for _, h in said))
-
-    def like_filter(self, base: TableWords, column: ColumnWords) -> Filter:
-        """`column ILIKE '%word%'`, or `LIKE 'A%'` for beginnings."""
-        values = self.pool(column).values
-        if not values:
-            raise NotApplicable
-        stored = self.rng.choice(values)
-        uses = [u for u in ("like", "starts") if self.phrases(base, column, u)]
-        if not uses:
-            raise NotApplicable
-        use = self.rng.choice(uses)
-        words = [w for w in re.findall(r"[A-Za-z]{4,}", stored)]
-        if not words:
-            raise NotApplicable
-        word = self.rng.choice(words)
-        if use == "starts":
-            word = stored[0] if self.rng.random() < 0.5 and stored[0].isalpha() else stored.split()[0]
-            if not re.fullmatch(r"[\w .-]+", word):
-                raise NotApplicable
-        elif self.rng.random() < 0.4:
-            word = word.lower()
-        pattern = f"%{word}%" if use == "like" else f"{word}%"
-        pre, post = self._phrase(self.phrases(base, column, use), v=word)
-        return Filter(lambda q: frag(":c ILIKE :v", c=q.col(column.table, column.name), v=pattern), pre, post,
-                      f"{column.table}.{column.name}")  # fmt: skip
-
-    def null_filter(self, base: TableWords, column: ColumnWords) -> Filter:
-        """`column IS NULL` or `IS NOT NULL`, where NULL occurs."""
-        if not self.pool(column).nulls:
-            raise NotApplicable
-        use = "null" if self.rng.random() < 0.65 else "not_null"
-        pre, post = self._phrase(self.phrases(base, column, use))
-        text = ":c IS NULL" if use == "null" else ":c IS NOT NULL"
-        return Filter(
-            lambda q: frag(text, c=q.col(column.table, column.name)), pre, post, f"{column.table}.{column.name}"
-        )
-
-    def flag_filter(self, base: TableWords, column: ColumnWords) -> Filter:
-        """A boolean column, plain or negated."""
-        use = "true" if self.rng.random() < 0.55 else "false"
-        pre, post = self._phrase(self.phrases(base, column, use))
-        text = ":c" if use == "true" else "NOT :c"
-        return Filter(
-            lambda q: frag(text, c=q.col(column.table, column.name)), pre, post, f"{column.table}.{column.name}"
-        )
-
-    def number_filter(self, base: TableWords, column: ColumnWords) -> Filter:
-        """A comparison of a number with a bound inside its range."""
-        quantiles = self.pool(column).quantiles
-        uses = [u for u in ("over", "under", "at_least", "at_most", "between", "is") if self.phrases(base, column, u)]
-        if not quantiles or not uses or quantiles[0] == quantiles[-1]:
-            raise NotApplicable
-        use = self.rng.choice(uses)
-        bound, upper = self.bound(quantiles), self.bound(quantiles)
-        if use == "between":
-            bound, upper = min(bound, upper), max(bound, upper)
-            if bound == upper:
-                raise NotApplicable
-        pre, post = self._phrase(self.phrases(base, column, use), n=number(bound, self.rng), a=number(bound, self.rng, 0),
-                                 b=number(upper, self.rng, 0))  # fmt: skip
-        text = {"over": ":c > :n", "under": ":c < :n", "at_least": ":c >= :n", "at_most": ":c <= :n", "is": ":c = :n",
-                "between": ":c BETWEEN :n AND :m"}[use]  # fmt: skip
-        return Filter(lambda q: frag(text, c=q.col(column.table, column.name), n=bound, m=upper), pre, post,
-                      f"{column.table}.{column.name}")  # fmt: skip
-
-    def bound(self, quantiles: tuple[float, ...]) -> int | float:
-        """A round number inside the range."""
-        value = self.rng.choice(quantiles[2:-1] or quantiles)
-        value = float(f"{value:.1g}") if abs(value) >= 20 else round(value, 2)
-        return int(value) if value == int(value) else value
-
-    def time_filter(self, base: TableWords, column: ColumnWords | None = None) -> Filter:
-        """A time window on one of the table's own dates."""
-        dates = [c for c in base.columns.values() if c.kind == "date" and self.pool(c).span]
-        if not dates:
-            raise NotApplicable
-        if column is None:
-            usual = [c for c in dates if c.name == base.when]
-            column = usual[0] if usual and self.rng.random() < 0.6 else self.rng.choice(dates)
-        window = self.window(column)
-        text = (
-            f"{self.rng.choice(column.done)} {window.text}" if column.done else f"with {column.nouns[0]} {window.text}"
-        )
-        if column.name == base.when and self.rng.random() < 0.2:
-            text = window.text
-        chosen = column
-        return Filter(lambda q: window.on(q.col(chosen.table, chosen.name)), "", text, f"{column.table}.{column.name}")
-
-    def window(self, column: ColumnWords) -> windows.Window:
-        """A time window inside what a date column holds."""
-        span = self.pool(column).span
-        if span is None:
-            raise NotApplicable
-        recent = (self.world.today - span[1]).days < 45
-        return windows.draw(self.rng, span[0], span[1], self.world.today, recent)
-
-    def term_filter(self, base: TableWords, term: Term | None = None) -> Filter:
-        """A named condition of the lexicon."""
-        terms = [t for t in self.lexicon.terms if t.on == base.name]
-        if term is None:
-            if not terms:
-                raise NotApplicable
-            term = self.rng.choices(terms, [t.weight for t in terms])[0]
-        pre, post = self._phrase(term.phrases)
-        chosen = term
-        columns = sorted({f"{c.table}.{c.name}" for c in term.sql.find_all(exp.Column)})
-        key = columns[0] if len(columns) == 1 else "term:" + ",".join(columns)
-        return Filter(lambda q: q.localise(chosen.sql), pre, post, key)
-
-    # ---- noun phrases -------------------------------------------------------------------------------------------
-
-    def people(self, base: TableWords, filters: list[Filter], noun: str = "") -> str:
-        """The plural noun phrase of the rows of a table under filters."""
-        pre = [f.pre for f in filters if f.pre]
-        post = [(rank(f.post), f.post) for f in filters if f.post]
-        return noun_phrase(plural(noun or self.noun(base)), pre, post)
-
-    @staticmethod
-    def apply(query: Query, filters: list[Filter]) -> Query:
-        """Add the conditions of filters to a query."""
-        return query.where(*[f.make(query) for f in filters])
-
-    @staticmethod
-    def hints(*filters: Filter) -> list[Hint]:
-        """The stored values that filters mention."""
-        return [hint for f in filters for hint in f.hints]
+class Context(Drawing):
+    """One draw, with everything that patterns ask for."""
 
     # ---- returned columns ---------------------------------------------------------------------------------------
 
@@ -434,6 +65,11 @@ class Context:
         many = self.rng.random() < 0.5 if many is None else many
         return listing([plural(i.noun) if many else i.noun for i in items])
 
+    def size(self, key: Item) -> int:
+        """How many different values a group key has."""
+        column = self.lexicon.column(*key.key.split(".", 1))
+        return self.pool(column).distinct if column is not None else 0
+
     # ---- groups and measures ------------------------------------------------------------------------------------
 
     def keys(self, base: TableWords, kinds: tuple[str, ...] = ("name", "category")) -> list[Item]:
@@ -460,7 +96,12 @@ class Context:
         keys = [k for k in self.keys(base, kinds) if k.key not in avoid]
         if not keys:
             raise NotApplicable
-        return self.rng.choice(keys)
+        return self.rng.choices(keys, [self._key_weight(k) for k in keys])[0]
+
+    def _key_weight(self, key: Item) -> float:
+        """Names are grouped by more often than categories."""
+        column = self.lexicon.column(*key.key.split(".", 1))
+        return 0.0 if column is None else column.weight * (2.5 if column.kind == "name" else 1.0)
 
     def count(self, base: TableWords, filters: list[Filter]) -> Measure:
         """The number of rows under filters, as a measure."""
@@ -474,14 +115,12 @@ class Context:
     def measures(self, base: TableWords) -> list[Measure]:
         """Named measures, and aggregates of the table's own numbers."""
         found = [m for m in self.lexicon.measures if m.on == base.name]
-        names = {"avg": ["average", "mean"], "min": ["minimum", "lowest", "smallest"], "max": ["maximum", "highest", "largest"],
-                 "sum": ["total", "sum of"]}  # fmt: skip
         for column in base.columns.values():
             quantiles = self.pool(column).quantiles
             bounds = tuple(dict.fromkeys(self.bound(quantiles) for _ in range(3))) if quantiles else ()
             for kind in column.aggregates:
                 tree = frag(f"{kind.upper()}(:c)", c=exp.column(column.name, table=base.name))
-                nouns = tuple(f"{w} {n}" for w in names[kind] for n in column.nouns)
+                nouns = tuple(f"{w} {n}" for w in _AGGREGATES[kind] for n in column.nouns)
                 found.append(Measure(base.name, tree, f"{kind}_{column.nouns[0].replace(' ', '_')}", nouns,
                                      needs=column.needs, about=plural(base.nouns[0]),
                                      thresholds=tuple(float(b) for b in bounds)))  # fmt: skip
@@ -492,7 +131,7 @@ class Context:
         found = [m for m in self.measures(base) if want(m)]
         if not found:
             raise NotApplicable
-        return self.rng.choice(found)
+        return self.rng.choices(found, [m.weight for m in found])[0]
 
     def put(self, query: Query, measure: Measure) -> exp.Expression:
         """The measure's expression in a query, its own condition added."""
@@ -507,7 +146,8 @@ class Context:
         found = [r for r in self.lexicon.relations if want(r)]
         if not found:
             raise NotApplicable
-        return self.rng.choice(found)
+        tables = self.lexicon.tables
+        return self.rng.choices(found, [tables[r.parent].weight * (tables[r.child].weight + 0.3) for r in found])[0]
 
     def beneath(self, outer: Query, relation: Relation, filters: list[Filter]) -> Query:
         """`SELECT 1 FROM child ... WHERE child reaches this parent row AND filters`, correlated with `outer`."""

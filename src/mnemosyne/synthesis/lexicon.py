@@ -7,10 +7,11 @@ A YAML file that a person edits. `load` checks every name against the schema and
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import sqlglot
 import yaml
@@ -63,6 +64,8 @@ class ColumnWords:
     """A unit that is said after a number."""
     plain_values: bool = False
     """True when stored values are said as they are, never in lower case (names of people and places)."""
+    weight: float = 1.0
+    """How often it is spoken of, against the other columns of its table."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +92,10 @@ class TableWords:
     """Ancestor table to prepositions: results `from` samples ..."""
     subject: bool = True
     """False for bridge tables that nobody asks about."""
+    weight: float = 1.0
+    """How often people ask about it, against other tables."""
+    bare_when: bool = False
+    """True when a time alone (`results last month`) can only mean the column `when`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +136,8 @@ class Measure:
     """True for a count."""
     thresholds: tuple[float, ...] = ()
     """Sensible bounds for HAVING."""
+    weight: float = 1.0
+    """How often it is drawn."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +152,20 @@ class Relation:
     """Past forms: `submitted {np}`, `have had {np}`."""
     did_not: tuple[str, ...]
     """Negated forms: `have never submitted {np}`, where {np} takes no article."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bridge:
+    """A table that only ties rows of two others together, and how that is said."""
+
+    table: str
+    """The table with the two keys."""
+    left: str
+    """The table asked for."""
+    right: str
+    """The table that the conditions are about."""
+    did: tuple[str, ...]
+    """Between the two: samples `are on` worksheets."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +184,8 @@ class Lexicon:
     """Verbs between tables."""
     computed: tuple[Measure, ...] = ()
     """Row-level expressions that can be listed, filtered and averaged, such as days of turnaround."""
+    bridges: tuple[Bridge, ...] = ()
+    """Tables that tie two others together."""
     contexts: tuple[str, ...] = ()
     """Sentences that may stand before a question."""
 
@@ -190,6 +215,12 @@ def _mapping(loader: _Loader, node: yaml.MappingNode) -> _Lines:
     return made
 
 
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:bool"]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+# Only `true` and `false` are truth values: `on` is a key here, and `No` may be a stored value.
+_Loader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile("true|false"), list("tf"))
 _Loader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _mapping)
 
 
@@ -225,7 +256,7 @@ class _Reader:
             raise self.fail(f"{text!r} is not SQL: {str(error).splitlines()[0]}", line) from None
         for column in tree.find_all(exp.Column):
             self.reference(f"{column.table}.{column.name}", line)
-        return tree
+        return cast(exp.Expression, tree)
 
 
 def _words(value: object) -> tuple[str, ...]:
@@ -248,7 +279,7 @@ def load(path: Path, schema: Schema) -> Lexicon:
 def parse(text: str, schema: Schema, where: str = "lexicon") -> Lexicon:
     """Read a lexicon's text. Raises LexiconError with the line and the nearest name."""
     try:
-        data = yaml.load(text, Loader=_Loader)  # noqa: S506 - a SafeLoader with line numbers
+        data = yaml.load(text, Loader=_Loader)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = mark.line + 1 if mark else 1
@@ -256,7 +287,7 @@ def parse(text: str, schema: Schema, where: str = "lexicon") -> Lexicon:
     if not isinstance(data, _Lines):
         raise LexiconError(f"{where}: a lexicon is a mapping with 'tables'.")
     reader = _Reader(schema, where)
-    known = ["name", "tables", "terms", "measures", "relations", "computed", "contexts"]
+    known = ["name", "tables", "terms", "measures", "relations", "computed", "bridges", "contexts"]
     for key, line in data.lines.items():
         if key not in known:
             raise reader.fail(f"unknown part {key!r}.", line, str(key), known)
@@ -271,6 +302,7 @@ def parse(text: str, schema: Schema, where: str = "lexicon") -> Lexicon:
         measures=tuple(_measure(reader, m) for m in data.get("measures") or []),
         relations=tuple(_relation(reader, r) for r in data.get("relations") or []),
         computed=tuple(_measure(reader, m) for m in data.get("computed") or []),
+        bridges=tuple(_bridge(reader, b) for b in data.get("bridges") or []),
         contexts=_words(data.get("contexts")),
     )
 
@@ -298,6 +330,8 @@ def _table(reader: _Reader, name: str, body: _Lines, line: int) -> TableWords:
         through={key: {use: _phrases(p) for use, p in value.items()} for key, value in through.items()},
         links={key: _words(value) for key, value in (body.get("links") or {}).items()},
         subject=bool(body.get("subject", True)),
+        weight=float(body.get("weight", 1.0)),
+        bare_when=bool(body.get("bare_when", False)),
     )
 
 
@@ -311,7 +345,19 @@ def _column(reader: _Reader, table: str, name: str, body: _Lines, line: int) -> 
     kind = str(body.get("kind", "text"))
     if kind not in KINDS:
         raise reader.fail(f"unknown kind {kind!r}.", line, kind, list(KINDS))
-    known = [*_USES, "kind", "nouns", "values", "done", "aggregates", "needs", "group", "unit", "plain_values"]
+    known = [
+        *_USES,
+        "kind",
+        "nouns",
+        "values",
+        "done",
+        "aggregates",
+        "needs",
+        "group",
+        "unit",
+        "plain_values",
+        "weight",
+    ]
     for key in body:
         if key not in known:
             raise reader.fail(f"unknown entry {key!r} of column {name!r}.", body.lines[key], str(key), known)
@@ -330,6 +376,7 @@ def _column(reader: _Reader, table: str, name: str, body: _Lines, line: int) -> 
         group=bool(body.get("group", True)),
         unit=str(body.get("unit") or ""),
         plain_values=bool(body.get("plain_values", False)),
+        weight=float(body.get("weight", 1.0)),
     )
 
 
@@ -359,6 +406,7 @@ def _measure(reader: _Reader, body: _Lines) -> Measure:
         rate=bool(body.get("rate", False)),
         integer=bool(body.get("integer", False)),
         thresholds=tuple(float(t) for t in body.get("thresholds") or ()),
+        weight=float(body.get("weight", 1.0)),
     )
 
 
@@ -370,3 +418,8 @@ def _relation(reader: _Reader, body: _Lines) -> Relation:
         did=_words(body["did"]),
         did_not=_words(body["did_not"]),
     )
+
+
+def _bridge(reader: _Reader, body: _Lines) -> Bridge:
+    table, left, right = (reader.table(body[part], body.lines[part]) for part in ("table", "left", "right"))
+    return Bridge(table, left, right, _words(body["did"]))

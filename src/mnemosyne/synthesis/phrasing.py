@@ -80,7 +80,7 @@ def listing(items: list[str], last: str = "and") -> str:
     return items[0] if len(items) == 1 else f"{', '.join(items[:-1])} {last} {items[-1]}"
 
 
-_SMALL = "zero one two three four five six seven eight nine ten eleven twelve".split()
+_SMALL = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"]
 
 
 def number(value: float, rng: Random, words: float = 0.2) -> str:
@@ -102,12 +102,16 @@ MONTHS = (
 def day(value: date, rng: Random) -> str:
     """A date as people write it, never in a form that two countries read differently."""
     month = MONTHS[value.month - 1]
+    words = f"{value.day} {month} {value.year}"
     return rng.choice(
         [
-            value.isoformat(), value.isoformat(), f"{value.day} {month} {value.year}", f"{month} {value.day}, {value.year}",
-            f"{value.day} {month[:3]} {value.year}",
+            value.isoformat(),
+            value.isoformat(),
+            words,
+            words.replace(month, month[:3]),
+            f"{month} {value.day}, {value.year}",
         ]
-    )  # fmt: skip
+    )
 
 
 def noun_phrase(noun: str, pre: list[str], post: list[tuple[int, str]]) -> str:
@@ -123,10 +127,17 @@ def noun_phrase(noun: str, pre: list[str], post: list[tuple[int, str]]) -> str:
     return " ".join([*pre, noun, *after])
 
 
+def relative(text: str) -> bool:
+    """Whether a phrase is or holds a relative clause."""
+    return re.search(r"(^| )(that|which|who|whose|where) ", text) is not None
+
+
 def rank(text: str) -> int:
     """Where a phrase stands after its noun: prepositions 0, participles 1, relative clauses 3."""
     if re.match(r"(that|which|who|whose|where) ", text):
         return 3
+    if relative(text):
+        return 2
     if re.match(r"(of|for|from|in|on|by|with|without|using|at|other|outside|above|below|over|under)\b", text):
         return 0
     return 1

@@ -10,6 +10,7 @@ import itertools
 from collections import deque
 from dataclasses import dataclass
 from functools import cache
+from typing import cast
 
 import sqlglot
 from sqlglot import exp
@@ -32,6 +33,11 @@ class Step:
     def target(self) -> str:
         """The table that the step leads to."""
         return self.key.table if self.up else self.child
+
+
+def tree_of(node: object) -> exp.Expression:
+    """A node as what it is: sqlglot types some of its results more widely than they are."""
+    return cast(exp.Expression, node)
 
 
 Path = tuple[Step, ...]
@@ -86,7 +92,7 @@ class Graph:
 
 @cache
 def _parsed(text: str) -> exp.Expression:
-    return sqlglot.parse_one(text, read="postgres")
+    return tree_of(sqlglot.parse_one(text, read="postgres"))
 
 
 def frag(text: str, **parts: exp.Expression | str | int | float) -> exp.Expression:
@@ -96,7 +102,7 @@ def frag(text: str, **parts: exp.Expression | str | int | float) -> exp.Expressi
         part = parts[hole.name]
         node = part.copy() if isinstance(part, exp.Expression) else exp.convert(part)
         if hole is tree:
-            return node
+            return tree_of(node)
         hole.replace(node)
     return tree
 
@@ -177,7 +183,7 @@ class Query:
 
     def select(self, tree: exp.Expression, alias: str = "") -> Query:
         """Add a column to what is returned."""
-        self.selected.append(exp.alias_(tree.copy(), alias) if alias else tree.copy())
+        self.selected.append(tree_of(exp.alias_(tree.copy(), alias)) if alias else tree.copy())
         return self
 
     def where(self, *conditions: exp.Expression) -> Query:
@@ -240,9 +246,8 @@ class Query:
         return names
 
     def _table(self, path: Path, names: dict[Path, str]) -> exp.Expression:
-        table = exp.to_table(exp.to_identifier(path[-1].target if path else self.base).copy())
         table = exp.Table(this=exp.to_identifier(path[-1].target if path else self.base))
-        return exp.alias_(table, names[path], table=True) if names[path] else table
+        return tree_of(exp.alias_(table, names[path], table=True)) if names[path] else table
 
     def _on(self, path: Path) -> exp.Expression:
         step = path[-1]

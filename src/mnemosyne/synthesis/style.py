@@ -10,7 +10,7 @@ from sqlglot import exp
 from sqlglot.dialects.postgres import Postgres
 
 
-class _Generator(Postgres.Generator):  # type: ignore[misc,valid-type,name-defined]
+class _Generator(Postgres.Generator):  # type: ignore[misc,valid-type,unused-ignore]
     """PostgreSQL as people write it, where sqlglot's own spelling differs."""
 
     def interval_sql(self, expression: exp.Interval) -> str:
@@ -59,7 +59,7 @@ class _Generator(Postgres.Generator):  # type: ignore[misc,valid-type,name-defin
 
     def table_sql(self, expression: exp.Table, sep: str = " ") -> str:
         """`samples s`: no AS between a table and its alias."""
-        return super().table_sql(expression, sep=sep)
+        return str(super().table_sql(expression, sep=sep))
 
 
 _Generator.TRANSFORMS = {

@@ -22,6 +22,8 @@ class Window:
     """The condition on `:d`."""
     clause: bool = False
     """True when it cannot follow a noun without its participle (`on a Monday`)."""
+    days: int = 0
+    """About how long it is."""
 
     def on(self, column: exp.Expression) -> exp.Expression:
         """The condition on a date column."""
@@ -30,7 +32,7 @@ class Window:
 
 def _month(year: int, month: int) -> Window:
     end = f"{year + month // 12}-{month % 12 + 1:02d}-01"
-    return Window(f"in {MONTHS[month - 1]} {year}", f":d >= '{year}-{month:02d}-01' AND :d < '{end}'")
+    return Window(f"in {MONTHS[month - 1]} {year}", f":d >= '{year}-{month:02d}-01' AND :d < '{end}'", days=30)
 
 
 def _quarter(year: int, quarter: int, rng: Random) -> Window:
@@ -38,7 +40,7 @@ def _quarter(year: int, quarter: int, rng: Random) -> Window:
     last = f"{year + (end > 12)}-{(end - 1) % 12 + 1:02d}-01"
     ordinal = ("first", "second", "third", "fourth")[quarter - 1]
     text = rng.choice([f"in Q{quarter} {year}", f"in the {ordinal} quarter of {year}"])
-    return Window(text, f":d >= '{year}-{start:02d}-01' AND :d < '{last}'")
+    return Window(text, f":d >= '{year}-{start:02d}-01' AND :d < '{last}'", days=91)
 
 
 _CURRENT = {
@@ -56,24 +58,27 @@ def _calendar(unit: str, which: str, rng: Random) -> Window:
             text = rng.choice(["year to date", "since the start of the year", "since the beginning of the year"])
     else:
         text = rng.choice([f"last {unit}", f"last {unit}", f"in the previous {unit}"])
-    return Window(text, sql)
+    length = {"week": 7, "month": 30, "quarter": 91, "year": 365}[unit]
+    return Window(text, sql, days=length if which == "last" else length // 2)
 
 
 def _last_days(rng: Random) -> Window:
     if rng.random() < 0.15:
         return Window(rng.choice(["in the past week", "over the past week", "in the last week"]),
-                      ":d >= CURRENT_DATE - INTERVAL '7 days'")  # fmt: skip
+                      ":d >= CURRENT_DATE - INTERVAL '7 days'", days=7)  # fmt: skip
     days = rng.choice([7, 10, 14, 14, 20, 30, 30, 30, 45, 60, 60, 90, 90, 100, 120, 180, 365])
     text = rng.choice(["in the last {n} days", "in the past {n} days", "over the last {n} days",
                        "within the last {n} days", "during the past {n} days"])  # fmt: skip
-    return Window(text.format(n=number(days, rng, 0.1)), f":d >= CURRENT_DATE - INTERVAL '{days} days'")
+    return Window(text.format(n=number(days, rng, 0.1)), f":d >= CURRENT_DATE - INTERVAL '{days} days'", days=days)
 
 
 def _last_months(rng: Random) -> Window:
     unit, count = rng.choice([("month", 2), ("month", 3), ("month", 3), ("month", 6), ("month", 6), ("month", 12),
                               ("month", 18), ("year", 2), ("week", 2), ("week", 4), ("week", 6)])  # fmt: skip
     text = rng.choice(["in the last {n} {u}s", "in the past {n} {u}s", "over the past {n} {u}s"])
-    return Window(text.format(n=number(count, rng, 0.5), u=unit), f":d >= CURRENT_DATE - INTERVAL '{count} {unit}s'")
+    length = count * {"week": 7, "month": 30, "year": 365}[unit]
+    return Window(text.format(n=number(count, rng, 0.5), u=unit), f":d >= CURRENT_DATE - INTERVAL '{count} {unit}s'",
+                  days=length)  # fmt: skip
 
 
 def _explicit(rng: Random, low: date, high: date) -> Window:
@@ -90,30 +95,33 @@ def _explicit(rng: Random, low: date, high: date) -> Window:
             a = day(first, form)
             form.setstate(state)
             b = day(second, form)
-            return Window(text.format(a=a, b=b), f":d BETWEEN '{first}' AND '{second}'")
+            return Window(text.format(a=a, b=b), f":d BETWEEN '{first}' AND '{second}'",
+                          days=(second - first).days)  # fmt: skip
         case 2:
-            return Window(f"since {day(first, rng)}", f":d >= '{first}'")
+            return Window(f"since {day(first, rng)}", f":d >= '{first}'", days=(high - first).days)
         case 3:
-            return Window(f"after {day(first, rng)}", f":d > '{first}'")
+            return Window(f"after {day(first, rng)}", f":d > '{first}'", days=(high - first).days)
         case 4:
-            return Window(f"before {day(first, rng)}", f":d < '{first}'")
+            return Window(f"before {day(first, rng)}", f":d < '{first}'", days=(first - low).days)
         case _:
             text = rng.choice(["on or after {a}", "from {a} onwards"])
-            return Window(text.format(a=day(first, rng)), f":d >= '{first}'")
+            return Window(text.format(a=day(first, rng)), f":d >= '{first}'", days=(high - first).days)
 
 
 def _year(rng: Random, low: date, high: date) -> Window:
     year = rng.randint(low.year, high.year)
     match rng.randrange(6):
         case 0 if year > low.year:
-            return Window(f"before {year}", f":d < '{year}-01-01'")
+            return Window(f"before {year}", f":d < '{year}-01-01'", days=365)
         case 1 if year > low.year:
-            return Window(f"since {year}", f":d >= '{year}-01-01'")
+            return Window(f"since {year}", f":d >= '{year}-01-01'", days=365)
         case 2 if high.year - low.year > 2:
-            return Window(f"between {year - 1} and {year}", f"EXTRACT(YEAR FROM :d) BETWEEN {year - 1} AND {year}")
+            return Window(
+                f"between {year - 1} and {year}", f"EXTRACT(YEAR FROM :d) BETWEEN {year - 1} AND {year}", days=730
+            )
         case _:
             return Window(rng.choice([f"in {year}", f"in {year}", f"during {year}", f"in the year {year}"]),
-                          f"EXTRACT(YEAR FROM :d) = {year}")  # fmt: skip
+                          f"EXTRACT(YEAR FROM :d) = {year}", days=365)  # fmt: skip
 
 
 def draw(rng: Random, low: date, high: date, today: date, recent: bool) -> Window:

@@ -1,83 +1,23 @@
-"""Complex pairs: subqueries and CTEs that compare rows and groups with averages, extremes and each other."""
+"""Complex pairs that compare rows and groups with averages, extremes and their own group."""
 
 from __future__ import annotations
 
 from sqlglot import exp
 
-from mnemosyne.synthesis.compose import Context, Draft, Filter, Item, NotApplicable
-from mnemosyne.synthesis.lexicon import ColumnWords, Measure, TableWords
-from mnemosyne.synthesis.patterns.moderate import fact
-from mnemosyne.synthesis.patterns.registry import (
-    ask, date_column, draft, measured, pattern, some_measure, top_number,
-)  # fmt: skip
-from mnemosyne.synthesis.phrasing import listing, number, plural
-from mnemosyne.synthesis.query import Query, frag
-
-
-def cte(name: str, inner: Query, outer: exp.Select) -> exp.Select:
-    """`WITH name AS (inner) outer`."""
-    return outer.with_(name, as_=inner.build(), copy=False)
-
-
-def grouped(
-    context: Context, base: TableWords, key: Item, measure: Measure, filters: list[Filter], alias: str
-) -> Query:
-    """`SELECT key, measure AS alias FROM ... GROUP BY key`."""
-    query = context.query(base.name)
-    k = key.make(query)
-    query.select(k).select(context.put(query, measure), alias).group(k)
-    return context.apply(query, filters)
-
-
-def key_name(key: Item) -> str:
-    """The name of a key's column in a CTE."""
-    return key.key.partition(".")[2]
-
-
-def drawn_group(
-    context: Context, count: float = 0.55, numeric: bool = True
-) -> tuple[TableWords, Item, Measure, list[Filter]]:
-    """A table, a key, a measure that is a number, and filters."""
-    base = fact(context)
-    key = context.key(base)
-    filters = context.filters(base, context.rng.choice([0, 0, 1, 1, 2]), avoid=(key.key,))
-    measure, filters = some_measure(context, base, filters, count=count, key=key.key,
-                                    want=lambda m: not numeric or not m.alias.startswith(("last", "first")))  # fmt: skip
-    return base, key, measure, filters
-
-
-def value_column(context: Context) -> tuple[TableWords, ColumnWords]:
-    """A number that can be averaged."""
-    found = [(t, c) for t in context.subjects() for c in t.columns.values() if "avg" in c.aggregates]
-    if not found:
-        raise NotApplicable
-    return context.rng.choice(found)
-
-
-def value_of(context: Context) -> tuple[TableWords, Item, str, str]:
-    """(table, number, its `needs`, plural noun): a column or a computed expression."""
-    computed = [m for m in context.lexicon.computed if "CURRENT_DATE" not in m.sql.sql()]
-    if computed and context.rng.random() < 0.4:
-        chosen = context.rng.choice(computed)
-        base = context.lexicon.tables[chosen.on]
-        return (
-            base,
-            Item(lambda q: context.put(q, chosen), context.rng.choice(chosen.nouns), chosen.alias),
-            chosen.needs,
-            "",
-        )
-    weights = []
-    found = [(t, c) for t in context.subjects() for c in t.columns.values() if "avg" in c.aggregates]
-    if not found:
-        raise NotApplicable
-    weights = [len(context.graph.up(t.name)) ** 2 for t, _ in found]
-    table, column = context.rng.choices(found, weights)[0]
-    return (
-        table,
-        Item(lambda q: q.col(column.table, column.name), column.nouns[0], "", f"{column.table}.{column.name}"),
-        column.needs,
-        "",
-    )
+from mnemosyne.synthesis.compose import Context, Draft, NotApplicable
+from mnemosyne.synthesis.patterns.parts import (
+    cte,
+    determined,
+    drawn_group,
+    fact,
+    fix_article,
+    grouped,
+    key_name,
+    value_of,
+)
+from mnemosyne.synthesis.patterns.registry import ask, date_column, draft, measured, pattern, some_measure
+from mnemosyne.synthesis.phrasing import expand, listing, number, plural
+from mnemosyne.synthesis.query import frag
 
 
 @pattern("complex", 2)
@@ -190,6 +130,8 @@ def groups_above_average(context: Context) -> Draft:
     """CTE: groups whose measure is above the average of all groups."""
     base, key, measure, filters = drawn_group(context, 0.75)
     name, value = key_name(key), "n" if measure.integer else measure.alias
+    if context.size(key) < 4:
+        raise NotApplicable
     inner = grouped(context, base, key, measure, filters, value)
     above = context.rng.random() < 0.8
     with_value = context.rng.random() < 0.6
@@ -213,8 +155,6 @@ def groups_above_average(context: Context) -> Draft:
         tail=tail,
         art="a",
     )
-    from mnemosyne.synthesis.patterns.moderate import fix_article
-
     return draft(cte("t", inner, outer), fix_article(question), filters)
 
 
@@ -257,9 +197,6 @@ def worse_than_overall(context: Context) -> Draft:
         np=np,
         word=word,
     )
-    from mnemosyne.synthesis.patterns.moderate import fix_article
-    from mnemosyne.synthesis.phrasing import expand
-
     return draft(query, fix_article(expand(question, context.rng)), filters)
 
 
@@ -321,7 +258,7 @@ def top_per_group(context: Context) -> Draft:
     if (
         outer_key.noun == inner_key.noun
         or key_name(outer_key) == key_name(inner_key)
-        or _determined(context, inner_key, outer_key)
+        or determined(context, inner_key, outer_key)
     ):
         raise NotApplicable
     filters = context.filters(base, context.rng.choice([0, 1, 1]), avoid=(outer_key.key, inner_key.key))
@@ -363,20 +300,13 @@ def top_per_group(context: Context) -> Draft:
     return draft(cte("t", query, outer), question, filters)
 
 
-def _determined(context: Context, inner: Item, outer: Item) -> bool:
-    """Whether the inner key fixes only one outer value the wrong way round (a city inside its client)."""
-    outer_table, inner_table = outer.key.split(".")[0], inner.key.split(".")[0]
-    label = context.lexicon.tables[outer_table].label
-    if outer.key == f"{outer_table}.{label}":
-        return inner_table in context.graph.up(outer_table)
-    return False
-
-
 @pattern("complex", 1.2)
 def nth_group(context: Context) -> Draft:
     """DENSE_RANK in a CTE: the second, third ... group."""
     base, key, measure, filters = drawn_group(context, 0.8)
     place = context.rng.choice([2, 2, 2, 3, 3, 4, 5])
+    if context.size(key) <= place:
+        raise NotApplicable
     query = context.query(base.name)
     k = key.make(query)
     tree = context.put(query, measure)
@@ -446,73 +376,6 @@ def spread(context: Context) -> Draft:
     return draft(query, question, filters)
 
 
-@pattern("complex", 1.6)
-def union_lists(context: Context) -> Draft:
-    """UNION of the names of two kinds of rows, with a column that says which."""
-    labels = [t for t in context.subjects() if context.label(t).kind == "name"]
-    if len(labels) < 2:
-        raise NotApplicable
-    first, second = context.rng.sample(labels, 2)
-    queries, phrases, hints = [], [], []
-    tagged = context.rng.random() < 0.6
-    for table in (first, second):
-        filters = context.filters(table, context.rng.choice([0, 1, 1]), parents=False)
-        query = context.query(table.name)
-        query.select(query.col(table.name, table.label), "name")
-        if tagged:
-            query.select(exp.Literal.string(table.nouns[0]), "kind")
-        context.apply(query, filters)
-        if len(query.paths) > 1:
-            raise NotApplicable
-        queries.append(query.build())
-        phrases.append(context.people(table, filters))
-        hints += filters
-    tail = f", with a second column saying '{first.nouns[0]}' or '{second.nouns[0]}'" if tagged else ""
-    question = (
-        ask(
-            context,
-            "{LIST} [one|a single] list with the names of {a} and of {b}{tail}.",
-            "[Combine|Put together|Merge] the names of {a} and the names of {b} [into|in] one list{tail}.",
-            "one list: names of {a} plus names of {b}{tail}",
-            a=phrases[0],
-            b=phrases[1],
-            tail=tail,
-        )
-        .replace("List one list", "Make one list")
-        .replace("List a single list", "Make a single list")
-    )
-    return draft(exp.union(queries[0], queries[1], distinct=not tagged or True), question, hints)
-
-
-@pattern("complex", 1.2)
-def union_counts(context: Context) -> Draft:
-    """UNION ALL of two or three counts, one row each."""
-    tables = context.rng.sample(context.subjects(), min(len(context.subjects()), context.rng.choice([2, 2, 3])))
-    queries, phrases, hints = [], [], []
-    for table in tables:
-        filters = context.filters(table, context.rng.choice([0, 1, 1]), time=0.6)
-        query = context.query(table.name)
-        name = plural(table.nouns[0])
-        query.select(exp.Literal.string(name), "what").select(frag("COUNT(*)"), "n")
-        context.apply(query, filters)
-        queries.append(query.build())
-        phrases.append(context.people(table, filters, table.nouns[0]))
-        hints += filters
-    tree: exp.Expression = queries[0]
-    for query_tree in queries[1:]:
-        tree = exp.union(tree, query_tree, distinct=False)
-    names = listing([f"'{plural(t.nouns[0])}'" for t in tables], "or")
-    question = ask(
-        context,
-        "[Count|Give me the number of] {parts}, one row each, labelled {names}.",
-        "In one table with a row each ({names}): the number of {parts}.",
-        "{parts}: one row each with the label {names} and the count",
-        parts=listing(phrases),
-        names=names,
-    )
-    return draft(tree, question, hints)
-
-
 @pattern("complex", 1.3)
 def maximum_rows(context: Context) -> Draft:
     """Rows that hold the maximum (ties included), by a scalar subquery."""
@@ -559,71 +422,23 @@ def best_of_groups(context: Context) -> Draft:
     query_tree = cte("t", inner, exp.select(frag(f"{kind}(n)")).from_("t"))
     question = ask(
         context,
-        "{WHAT} the {word} number of {np} per {key}?",
-        "{CALC} the {word} number of {np} per {key}.",
-        "{word} number of {np} per {key}",
-        "On average, how many {np} [are there|do we have] per {key}?"
-        if kind == "AVG"
-        else "{word} number of {np} for a single {key}",
+        *(
+            [
+                "{WHAT} the {word} number of {np} per {key}?",
+                "{CALC} the {word} number of {np} per {key}. One number is enough.",
+                "{word} number of {np} per {key}, over all {keys} together",
+                "On average, how many {np} [are there|do we have] per {key}?",
+            ]
+            if kind == "AVG"
+            else [
+                "{WHAT} the {word} number of {np} that any single {key} has?",
+                "{CALC} the {word} number of {np} of any one {key}. Just the number.",
+                "{word} number of {np} for a single {key}",
+            ]
+        ),
+        keys=plural(key.noun),
         word=context.rng.choice(words),
         np=context.people(base, filters),
         key=key.noun,
     )
     return draft(query_tree, question, filters)
-
-
-@pattern("complex", 1.2)
-def share_of_total(context: Context) -> Draft:
-    """SUM(COUNT(*)) OVER (): each group's share of all rows."""
-    base = fact(context)
-    key = context.key(base)
-    filters = context.filters(base, context.rng.choice([0, 1, 1, 2]), avoid=(key.key,))
-    query = context.query(base.name)
-    k = key.make(query)
-    query.select(k)
-    with_count = context.rng.random() < 0.4
-    if with_count:
-        query.select(frag("COUNT(*)"), "n")
-    query.select(frag("100.0 * COUNT(*) / SUM(COUNT(*)) OVER ()"), "share").group(k)
-    context.apply(query, filters)
-    np = context.people(base, filters)
-    question = ask(
-        context,
-        "[What share|What percentage] of {np} does each {key} [account for|make up]?"
-        + (" Show the count too, before the share." if with_count else ""),
-        "[For each|Per] {key}, [show|give] "
-        + ("the number of {np} and " if with_count else "")
-        + "[its|the] percentage of all {np}.",
-        "percentage of all {np} by {key}" + (", with the count before it" if with_count else ""),
-        np=np,
-        key=key.noun,
-    )
-    return draft(query, question, filters)
-
-
-@pattern("complex", 1)
-def top_share(context: Context) -> Draft:
-    """The first N groups with their share of the total."""
-    base = fact(context)
-    key = context.key(base)
-    filters = context.filters(base, context.rng.choice([0, 1, 1]), avoid=(key.key,))
-    count, shown = top_number(context)
-    query = context.query(base.name)
-    k = key.make(query)
-    query.select(k).select(frag("COUNT(*)"), "n")
-    query.select(frag("100.0 * COUNT(*) / SUM(COUNT(*)) OVER ()"), "share").group(k)
-    query.order("n", True).order(k)
-    query.limited = count
-    context.apply(query, filters)
-    question = ask(
-        context,
-        "[Which|What are the] {n} {keys} [have|with] the most {np}? [Show|Give] the count and the percentage of the total.".replace(
-            "[Which|What are the] {n} {keys} [have|with]", "Which {n} {keys} have"
-        ),
-        "[Top|The top] {n} {keys} by number of {np}, with [their|the] count and share of the total in percent",
-        "{LIST} the {n} {keys} with the most {np}, the count and its percentage of all.",
-        n=shown,
-        keys=plural(key.noun),
-        np=context.people(base, filters),
-    )
-    return draft(query, question, filters, ordered=True)

@@ -5,12 +5,11 @@ from __future__ import annotations
 from sqlglot import exp
 
 from mnemosyne.synthesis.compose import Context, Draft, Filter, Item, NotApplicable
-from mnemosyne.synthesis.lexicon import Measure, TableWords
-from mnemosyne.synthesis.patterns.complex import cte
-from mnemosyne.synthesis.patterns.moderate import fact
+from mnemosyne.synthesis.lexicon import ColumnWords, Measure, TableWords
+from mnemosyne.synthesis.patterns.parts import cte, fact
 from mnemosyne.synthesis.patterns.registry import ask, date_column, draft, measured, pattern, some_measure
 from mnemosyne.synthesis.phrasing import number, plural
-from mnemosyne.synthesis.query import Query, frag
+from mnemosyne.synthesis.query import Query, frag, tree_of
 
 
 def unit_tree(unit: str, d: exp.Expression) -> exp.Expression:
@@ -27,7 +26,7 @@ def series(
     name = f"{base.name}.{column.name}"
     filters = context.filters(base, context.rng.choice([0, 1, 1, 2]), avoid=(name,), time=0.0)
     if unit != "year" and context.rng.random() < 0.4:
-        filters.append(context.time_filter(base, column))
+        filters.append(context.time_filter(base, column, {"week": 42, "month": 150, "quarter": 360}[unit]))
     measure, filters = some_measure(
         context, base, filters, count=count, want=lambda m: not m.alias.startswith(("last", "first"))
     )
@@ -60,24 +59,20 @@ def period_change(context: Context) -> Draft:
     kind = context.rng.choice(["previous", "difference", "difference", "percent"])
     if kind == "previous":
         last = exp.alias_(frag(window), f"previous_{unit}" if unit != "year" else "previous_year")
-        cols = f"the value and that of the previous {unit}"
         templates = ["{CALC} the {m} per {u}{by} [next to|together with|and] the value of the previous {u}.",
                      "[For each|Per] {u}{by}, [show|give] the {m} and the previous {u}'s value.",
                      "{m} per {u}{by} with the previous {u} alongside"]  # fmt: skip
     elif kind == "difference":
         last = exp.alias_(frag(f"{value} - {window}"), "change")
-        cols = "value and change"
         templates = ["{CALC} the {m} per {u}{by} and the change from the previous {u}.",
                      "How [does|did] the {m} change {on}{by}? [Show|Give] the {u}, the value and the difference.",
                      "[Show|Give me] the {on} change [of|in] the {m}{by}: {u}, value, change.",
                      "{on} change in the {m}{by}, with {u} and value first"]  # fmt: skip
     else:
         last = exp.alias_(frag(f"100.0 * ({value} - {window}) / NULLIF({window}, 0)"), "percent_change")
-        cols = "value and percent"
         templates = ["{CALC} the {m} per {u}{by} and the percentage change from the previous {u}.",
-                     "By how many percent [does|did] the {m} change {on}{by}? [Show|Give] the {u}, the value and the percentage.",
+                     "By how many percent did the {m} change {on}{by}? Show the {u}, the value and the percentage.",
                      "{on} growth in percent of the {m}{by}: {u}, value, percent change"]  # fmt: skip
-    del cols
     outer = exp.select(unit, value, last).from_("t")
     question = ask(context, *templates, m=m, u=unit, on=on, by=by)
     return draft(cte("t", query, outer), question, filters)
@@ -113,7 +108,7 @@ def group_year_change(context: Context) -> Draft:
     on = {"year": "year on year", "month": "month on month", "quarter": "quarter on quarter"}[unit]
     question = ask(
         context,
-        "[For each|For every|Per] {key}, [compare|show] the {m} per {u}{by} with the previous {u}: {key}, {u}, value and "
+        "[For each|Per] {key}, [compare|show] the {m} per {u}{by} with the previous {u}: {key}, {u}, value and "
         + ("change." if diff else "previous value."),
         "{CALC} the {m} per {key} and {u}{by}, "
         + ("and the change from the previous {u}." if diff else "with the value of the {u} before."),
@@ -138,7 +133,7 @@ def running_total(context: Context) -> Draft:
     selected = [query.selected[0]]
     if keep:
         selected.append(query.selected[1])
-    selected.append(exp.alias_(frag("SUM(COUNT(*)) OVER (ORDER BY :d)", d=d), "running_total"))
+    selected.append(tree_of(exp.alias_(frag("SUM(COUNT(*)) OVER (ORDER BY :d)", d=d), "running_total")))
     query.selected = selected
     query.groups = [d.copy()]
     m = measured(context, base, measure, filters)
@@ -247,10 +242,8 @@ def pivot_periods(context: Context) -> Draft:
     tail = context.rng.choice([", and the difference", " and the change"]) if change else ""
     question = ask(
         context,
-        "[For each|For every|Per] {key}, [show|give|compare] the number of {np} {done} {a} and {b}{tail}, counting all {keys}."
-        if False
-        else "[For each|For every|Per] {key}, [show|give] the number of {np} {done} {a} and the number {done} {b}{tail}.",
-        "[Compare|Show] the number of {np} {done} {a} with {b} {PER} {key}{tail}.",
+        "[For each|For every|Per] {key}, [show|give] the number of {np} {done} {a} and the number {done} {b}{tail}.",
+        "Compare the number of {np} {done} {a} with {b} {PER} {key}{tail}.",
         "{np} {done} {a} against {b} by {key}, two columns{tail}",
         key=key.noun,
         keys=plural(key.noun),
@@ -314,7 +307,8 @@ def best_period(context: Context) -> Draft:
         query.order(value, True).order(unit)
         query.limited = 1
         question = ask(context, "[Which|In which] {u}{by} was the {m} highest? [Show|Give] the {u} and the value.",
-                       "{LIST} the {u}{by} with the highest {m}, and the value.", "{u}{by} with the highest {m}, with the value",
+                       "{LIST} the {u}{by} with the highest {m}, and the value.",
+                       "{u}{by} with the highest {m}, with the value",
                        u=unit, by=by, m=m)  # fmt: skip
         question = (
             question.replace("Which month was", "In which month was")
@@ -340,6 +334,11 @@ def best_period(context: Context) -> Draft:
     return draft(cte("t", query, outer), question, filters)
 
 
+def filters_on(filters: list[Filter], column: ColumnWords) -> bool:
+    """Whether one of the filters is about a column."""
+    return any(f.key == f"{column.table}.{column.name}" for f in filters)
+
+
 @pattern("complex", 1)
 def top_group_of_period(context: Context) -> Draft:
     """For each period the leading group, by ROW_NUMBER."""
@@ -350,8 +349,10 @@ def top_group_of_period(context: Context) -> Draft:
         base, context.rng.choice([0, 1, 1]), avoid=(key.key, f"{base.name}.{column.name}"), time=0.0
     )
     if context.rng.random() < 0.4:
-        filters.append(context.time_filter(base, column))
-    unit = context.rng.choice(["month", "month", "year", "quarter"])
+        filters.append(context.time_filter(base, column, 365))
+    unit = context.rng.choice(
+        ["month", "month", "year", "quarter"] if not filters_on(filters, column) else ["month", "quarter"]
+    )
     query = context.query(base.name)
     k, d = key.make(query), query.col(base.name, column.name)
     period = unit_tree(unit, d)

@@ -5,9 +5,8 @@ from __future__ import annotations
 from sqlglot import exp
 
 from mnemosyne.synthesis.compose import Context, Draft, NotApplicable
-from mnemosyne.synthesis.patterns.complex import cte, drawn_group, key_name
-from mnemosyne.synthesis.patterns.moderate import fact
-from mnemosyne.synthesis.patterns.registry import ask, date_column, draft, measured, pattern
+from mnemosyne.synthesis.patterns.parts import cte, determined, drawn_group, fact, key_name
+from mnemosyne.synthesis.patterns.registry import ask, draft, measured, pattern
 from mnemosyne.synthesis.phrasing import listing, number, plural
 from mnemosyne.synthesis.query import frag
 
@@ -51,9 +50,7 @@ def rank_within(context: Context) -> Draft:
     base = fact(context)
     outer = context.key(base)
     inner = context.key(base, avoid=(outer.key,))
-    from mnemosyne.synthesis.patterns.complex import _determined
-
-    if outer.noun == inner.noun or _determined(context, inner, outer):
+    if outer.noun == inner.noun or determined(context, inner, outer):
         raise NotApplicable
     filters = context.filters(base, context.rng.choice([0, 1, 1]), avoid=(outer.key, inner.key))
     query = context.query(base.name)
@@ -81,6 +78,8 @@ def tiles(context: Context) -> Draft:
     parts, word = context.rng.choice(
         [(4, "quartile"), (4, "quartile"), (3, "third"), (5, "quintile"), (10, "decile"), (2, "half")]
     )
+    if context.size(key) < 2 * parts:
+        raise NotApplicable
     query = context.query(base.name)
     k = key.make(query)
     tree = context.put(query, measure)
@@ -91,7 +90,7 @@ def tiles(context: Context) -> Draft:
     first = "1 being the highest" if desc else "1 being the lowest"
     question = ask(
         context,
-        "[Divide|Split|Sort] the {keys} into {n} equal groups by {m}, {first}. [Show|Return] {key}, value and group number.",
+        "[Divide|Split] the {keys} into {n} equal groups by {m}, {first}. Show {key}, value and group number.",
         "[Assign|Give] each {key} {art} {word} by {m} ({first}), with the value.",
         "{keys} by {word} of {m}, {first}: {key}, value, {word}",
         keys=plural(key.noun),
@@ -119,6 +118,8 @@ def previous_row(context: Context) -> Draft:
         base, context.rng.choice([0, 1, 1]), need=value.needs if value else "", avoid=(key.key,), terms=0.1
     )
     if value and not filters:
+        raise NotApplicable
+    if value and value.needs and key.key.partition(".")[0] in context.graph.up(value.needs.partition(".")[0]):
         raise NotApplicable
     query = context.query(base.name)
     k, d, label = key.make(query), query.col(base.name, column.name), query.col(base.name, base.label)
@@ -181,7 +182,8 @@ def rolling_rows(context: Context) -> Draft:
         query.where(frag(":v IS NOT NULL", v=v))
     question = ask(
         context,
-        "[Show|Give|Calculate] the {id}, {date}, {v} and the [rolling|moving] {w} of the {v} over the last {n} {nouns} for {np}, in order of {date}.",
+        "[Show|Give] the {id}, {date}, {v} and the [rolling|moving] {w} of the {v} over the last {n} {nouns} for {np}, "
+        "in order of {date}.",
         "[For|For all] {np}, [list|show] {id}, {date}, {v} and a {n}-{one} [rolling|moving] {w} by {date}.",
         "{n}-{one} [moving|rolling] {w} of the {v} of {np} by {date}, with {id}, {date} and {v} before it",
         id=context.label(base).nouns[0],
@@ -264,12 +266,14 @@ def row_rank(context: Context) -> Draft:
     found = [(t, c) for t in context.subjects() for c in t.columns.values() if c.aggregates]
     if not found:
         raise NotApplicable
-    base, value = context.rng.choices(found, [len(context.graph.up(t.name)) for t, _ in found])[0]
+    base, value = context.rng.choices(found, [t.weight * len(context.graph.up(t.name)) for t, _ in found])[0]
     key = context.key(base)
     filters = context.filters(
         base, context.rng.choice([1, 1, 2]), need=value.needs, avoid=(key.key, f"{base.name}.{value.name}"), terms=0.1
     )
     if any(f.key == key.key for f in filters):
+        raise NotApplicable
+    if value.needs and key.key.partition(".")[0] in context.graph.up(value.needs.partition(".")[0]):
         raise NotApplicable
     count = context.rng.choice([1, 1, 2, 3, 3])
     inner = context.query(base.name)

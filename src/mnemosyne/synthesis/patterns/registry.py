@@ -73,8 +73,15 @@ def plural_alias(base: TableWords) -> str:
     return plural(base.nouns[0]).lower().replace(" ", "_")
 
 
-def some_measure(context: Context, base: TableWords, filters: list[Filter], *, count: float = 0.45,
-                 key: str = "", want: Callable[[Measure], bool] = lambda m: True) -> tuple[Measure, list[Filter]]:  # fmt: skip
+def some_measure(
+    context: Context,
+    base: TableWords,
+    filters: list[Filter],
+    *,
+    count: float = 0.45,
+    key: str = "",
+    want: Callable[[Measure], bool] = lambda m: True,
+) -> tuple[Measure, list[Filter]]:
     """A measure for groups of a table's rows; filters may grow by what the measure needs."""
     if context.rng.random() < count:
         return context.count(base, filters), filters
@@ -91,6 +98,10 @@ def satisfied(
     }
     if measure.rate or "reported_date" in str(measure.where):
         filters = [f for f in filters if f.key not in mentioned and not f.key.startswith("term:")]
+    if measure.needs and measure.needs != key:
+        above = context.graph.up(measure.needs.partition(".")[0])
+        if key.partition(".")[0] in above:
+            raise NotApplicable
     if measure.needs and measure.needs != key and all(f.key != measure.needs for f in filters):
         table, _, name = measure.needs.partition(".")
         column = context.lexicon.column(table, name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 from sqlglot import exp
 
@@ -17,6 +18,12 @@ def drawn_relation(context: Context) -> tuple[Relation, TableWords, TableWords]:
     """A relation, its upper table and its lower table."""
     relation = context.relation()
     return relation, context.lexicon.tables[relation.parent], context.lexicon.tables[relation.child]
+
+
+def below(context: Context, relation: Relation, count: int, **options: Any) -> list[Filter]:
+    """Filters on the lower rows that do not lead back to the upper ones."""
+    above = frozenset(context.graph.up(relation.parent))
+    return context.filters(context.lexicon.tables[relation.child], count, without=above, **options)
 
 
 def said(context: Context, forms: tuple[str, ...], np: str) -> str:
@@ -80,7 +87,7 @@ def without(context: Context) -> Draft:
     relation, parent, child = drawn_relation(context)
     bare = "{np}" not in relation.did_not[0]
     filters = context.filters(parent, context.rng.choice([0, 0, 0, 1, 1]), parents=False, terms=0.1)
-    inner_filters = [] if bare else context.filters(child, context.rng.choice([0, 1, 1, 1, 2]))
+    inner_filters = [] if bare else below(context, relation, context.rng.choice([0, 1, 1, 1, 2]))
     query = start(context, parent, filters)
     inner = context.beneath(query, relation, inner_filters)
     query.where(frag("NOT EXISTS (:q)", q=inner.build()))
@@ -97,7 +104,7 @@ def with_some(context: Context) -> Draft:
     relation, parent, child = drawn_relation(context)
     bare = "{np}" not in relation.did[0]
     filters = context.filters(parent, context.rng.choice([0, 1, 1, 1]), parents=False, terms=0.1)
-    inner_filters = [] if bare else context.filters(child, context.rng.choice([1, 1, 2]))
+    inner_filters = [] if bare else below(context, relation, context.rng.choice([1, 1, 2]))
     query = start(context, parent, filters)
     query.where(frag("EXISTS (:q)", q=context.beneath(query, relation, inner_filters).build()))
     many = context.rng.random() < 0.3
@@ -122,7 +129,7 @@ def both_kinds(context: Context) -> Draft:
     column = context.rng.choice(columns)
     one, other = context.rng.sample(context.pool(column).values[:30], 2)
     kinds = [context.value_filter(child, column, value) for value in (one, other)]
-    common = context.filters(child, context.rng.choice([0, 1, 1]), avoid=(kinds[0].key,), terms=0.7)
+    common = below(context, relation, context.rng.choice([0, 1, 1]), avoid=(kinds[0].key,), terms=0.7)
     filters = context.filters(parent, context.rng.choice([0, 0, 0, 1]), parents=False, terms=0.0)
     negative = context.rng.random() < 0.45
     query = start(context, parent, filters)
@@ -144,7 +151,7 @@ def child_key(context: Context, child: TableWords) -> str:
 @pattern("moderate", 2)
 def including_none(context: Context) -> Draft:
     """LEFT JOIN: a count per row, zero where there is nothing beneath."""
-    relation, parent, child = drawn_relation(context)
+    _, parent, child = drawn_relation(context)
     path = context.graph.down(parent.name).get(child.name)
     if path is None or len(path) > 2:
         raise NotApplicable
@@ -221,7 +228,6 @@ def not_since(context: Context) -> Draft:
     query.having.append(frag(f":t < CURRENT_DATE - INTERVAL '{days} days'", t=tree))
     context.apply(query, filters)
     done = context.rng.choice(column.done)
-    tail = f" [and the date|with that date|, with the date]" if with_value else ""
     question = ask(
         context,
         "Which {parents} have their [last|latest|most recent] {np} {done} more than {n} days ago"
@@ -236,7 +242,7 @@ def not_since(context: Context) -> Draft:
         + " is more than {n} days ago"
         + (", with the date" if with_value else ""),
         parents=plural(context.noun(parent)),
-        np=child.nouns[0] if not filters else child.nouns[0],
+        np=child.nouns[0],
         nps=context.people(child, filters),
         child=child.nouns[0],
         done=done,
@@ -247,7 +253,6 @@ def not_since(context: Context) -> Draft:
         raise NotApplicable
     if done.startswith(("that", "who")) and done in question:
         raise NotApplicable
-    del tail
     return draft(query, question, filters)
 
 
