@@ -175,7 +175,7 @@ class Drawing:
     # ---- filters ------------------------------------------------------------------------------------------------
 
     def filters(
-        self, base: TableWords, count: int, *, parents: bool = True, time: float = 0.2, terms: float = 0.18,
+        self, base: TableWords, count: int, *, parents: bool = True, time: float = 0.3, terms: float = 0.18,
         avoid: tuple[str, ...] = (), need: str = "", without: frozenset[str] = frozenset(),
     ) -> list[Filter]:  # fmt: skip
         """Up to `count` different filters on rows of a table; `need` names a column that must be fixed to a value,

@@ -49,6 +49,10 @@ class _Generator(Postgres.Generator):  # type: ignore[misc,valid-type,unused-ign
         """`EXISTS (SELECT ...)`."""
         return f"EXISTS {self.wrap(expression)}"
 
+    def round_sql(self, expression: exp.Round) -> str:
+        """`ROUND(x, 1)`: whether x must be cast is the composer's business."""
+        return f"ROUND({self.format_args(expression.this, expression.args.get('decimals'))})"
+
     def filter_sql(self, expression: exp.Filter) -> str:
         """`COUNT(*) FILTER (WHERE ...)`."""
         return f"{self.sql(expression, 'this')} FILTER ({self.sql(expression, 'expression').strip()})"
@@ -65,7 +69,7 @@ class _Generator(Postgres.Generator):  # type: ignore[misc,valid-type,unused-ign
 _Generator.TRANSFORMS = {
     kind: function
     for kind, function in Postgres.Generator.TRANSFORMS.items()
-    if kind not in (exp.TimestampTrunc, exp.Interval)
+    if kind not in (exp.TimestampTrunc, exp.Interval, exp.Round)
 }
 
 

@@ -21,7 +21,7 @@ from mnemosyne.schema import Schema
 from mnemosyne.synthesis.neighbours import Neighbour, neighbours
 from mnemosyne.synthesis.style import print_sql
 
-MAX_NEIGHBOURS = 6
+MAX_NEIGHBOURS = 4
 """Neighbours tried for one pair."""
 
 MAX_ROWS = 20_000

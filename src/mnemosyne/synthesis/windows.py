@@ -129,26 +129,26 @@ def draw(rng: Random, low: date, high: date, today: date, recent: bool) -> Windo
     roll = rng.random()
     if not recent:
         return _year(rng, low, high) if roll < 0.65 else _explicit(rng, low, high)
-    if roll < 0.24:
+    if roll < 0.28:
         return _last_days(rng)
-    if roll < 0.34:
+    if roll < 0.36:
         return _last_months(rng)
-    if roll < 0.58:
-        unit = rng.choice(["month", "month", "year", "year", "quarter", "week"])
-        return _calendar(unit, rng.choice(["this", "last"]), rng)
-    if roll < 0.61:
+    if roll < 0.66:
+        unit = rng.choice(["month", "month", "month", "year", "year", "year", "quarter", "week"])
+        return _calendar(unit, rng.choice(["this", "this", "last"]), rng)
+    if roll < 0.69:
         return rng.choice([Window("today", ":d = CURRENT_DATE"),
                            Window("yesterday", ":d = CURRENT_DATE - INTERVAL '1 day'")])  # fmt: skip
-    if roll < 0.73:
+    if roll < 0.77:
         start = low.year * 12 + low.month
         at = rng.randint(start, high.year * 12 + high.month - 2)
         return _month(at // 12, at % 12 + 1)
-    if roll < 0.77:
+    if roll < 0.8:
         year = rng.randint(low.year + 1, high.year)
         return _quarter(year, rng.randint(1, 4 if year < today.year else max(1, (today.month - 1) // 3)), rng)
-    if roll < 0.87:
+    if roll < 0.88:
         return _year(rng, low, high)
-    if roll < 0.89:
+    if roll < 0.9:
         moment = low + timedelta(days=rng.randrange(max((high - low).days, 1)))
         return Window(f"on {day(moment, rng)}", f":d = '{moment}'")
     return _explicit(rng, low, high)

@@ -180,7 +180,7 @@ def count_by_own(context: Context) -> Draft:
     return draft(query, question, filters)
 
 
-@pattern("simple", 0.8)
+@pattern("simple", 1.6)
 def most_common(context: Context) -> Draft:
     """The most frequent value of a category."""
     base = context.subject()

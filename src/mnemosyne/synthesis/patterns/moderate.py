@@ -229,7 +229,7 @@ def distinct_parents(context: Context) -> Draft:
     return draft(query, question, filters)
 
 
-@pattern("moderate", 1.2)
+@pattern("moderate", 4)
 def case_label(context: Context) -> Draft:
     """Each row with a word that CASE chooses by a condition."""
     base = fact(context)
@@ -284,7 +284,7 @@ def across_bridge(context: Context) -> Draft:
             else [
                 "Which {nouns} {did} {np}?",
                 "{LIST} the {ids} of {nouns} that {did} {np}.",
-                "{LIST} all {nouns} that {did} {np}[|, each once].",
+                "[List|Name|Find|Please list] the {nouns} that {did} {np}[|, each once].",
                 "{nouns} that {did} {np}",
             ]
         ),

@@ -33,7 +33,7 @@ def joined(query: Query) -> Query:
 def rounded(context: Context, measure: Measure, tree: exp.Expression) -> tuple[exp.Expression, str]:
     """The measure, now and then rounded, and how that is said."""
     whole = measure.integer or isinstance(tree, exp.Max | exp.Min)
-    if whole or context.rng.random() > 0.18:
+    if whole or context.rng.random() > 0.3:
         return tree, ""
     places = context.rng.choice([1, 1, 2, 2, 0])
     # ROUND(x, n) wants numeric; an average of floats is cast, a percentage and an average of days are numeric already.

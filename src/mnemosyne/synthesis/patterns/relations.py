@@ -60,24 +60,20 @@ def asked(context: Context, parent: TableWords, filters: list[Filter], clause: s
         return ask(context, "How many {p} {c}?", "[Count|Give me the number of|I need the number of] {np}.",
                    "[number|count] of {np}", p=np_plain, c=direct, np=np)  # fmt: skip
     label = plural(context.label(parent).nouns[0])
-    return (
-        ask(
-            context,
-            "Which {p} {c}?",
-            "{which} {p} {c}?",
-            "{LIST} {ALL}{np}.",
-            "{LIST} the {label} of {np}.",
-            "{np}",
-            "[Are there any|Do we have any] {np}? [Which ones?|If so, which?|List them.]",
-            "[Find|Identify|Show] {np}.",
-            p=np_plain,
-            c=direct,
-            np=np,
-            label=label,
-            which=context.rng.choice(["Which", "What"]),
-        )
-        .replace("Show all ", "Show the ")
-        .replace("List all ", "List the ")
+    return ask(
+        context,
+        "Which {p} {c}?",
+        "{which} {p} {c}?",
+        "[List|Name|Identify|Find|Please list|Can you list|I need a list of] the {np}.",
+        "{LIST} the {label} of {np}.",
+        "{np}",
+        "[Are there any|Do we have any] {np}? [Which ones?|If so, which?|List them.]",
+        "[Find|Identify] {np}.",
+        p=np_plain,
+        c=direct,
+        np=np,
+        label=label,
+        which=context.rng.choice(["Which", "What"]),
     )
 
 
@@ -114,7 +110,7 @@ def with_some(context: Context) -> Draft:
     return draft(query, asked(context, parent, filters, clause, many), [*filters, *inner_filters])
 
 
-@pattern("complex", 2)
+@pattern("complex", 4)
 def both_kinds(context: Context) -> Draft:
     """EXISTS twice: rows with one kind beneath them and another kind too; or one but not the other."""
     relation, parent, child = drawn_relation(context)

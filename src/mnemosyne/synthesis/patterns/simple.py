@@ -109,7 +109,7 @@ def which_rows(context: Context) -> Draft:
         "{LIST} the {label} [for|of] {np}.",
         "I'm looking for {np}. [Which are they?|Which ones are there?]",
         "{plural} of {np}",
-        "[Name|Identify] {ALL}{np}.",
+        "[Name|Identify] the {np}.",
         "[Tell me|Do you know] which {np} [we have|there are].",
         np=np,
         which=which(context, base, np),

@@ -12,8 +12,34 @@ from mnemosyne.synthesis.patterns.registry import ask, draft, pattern
 from mnemosyne.synthesis.phrasing import expand, listing, number
 from mnemosyne.synthesis.query import Query, frag
 
+_SMALL = frozenset(
+    [
+        "that",
+        "which",
+        "who",
+        "with",
+        "where",
+        "are",
+        "were",
+        "is",
+        "was",
+        "have",
+        "has",
+        "had",
+        "came",
+        "a",
+        "the",
+        "an",
+        "of",
+        "for",
+        "in",
+        "on",
+    ]
+)
+"""Words that no column's name needs."""
 
-@pattern("moderate", 1.5)
+
+@pattern("moderate", 3)
 def share(context: Context) -> Draft:
     """The percentage of rows that satisfy a condition, over all or per group."""
     base = fact(context)
@@ -54,7 +80,7 @@ def share(context: Context) -> Draft:
     return draft(query, question, [flag, *filters])
 
 
-@pattern("moderate", 1.5)
+@pattern("moderate", 5)
 def pivot_counts(context: Context) -> Draft:
     """Two or three conditional counts side by side, over all or per group."""
     base = fact(context)
@@ -84,9 +110,8 @@ def pivot_counts(context: Context) -> Draft:
     )
     for name, drawn in pairs:
         alias = re.sub(r"\W+", "_", name.lower()).strip("_")
-        alias = re.sub(r"^(that|which|who|with|where)_((are|were|is|was|have|has|had|came)_)?", "", alias)[:30].strip(
-            "_"
-        )
+        words = [w for w in alias.split("_") if w not in _SMALL]
+        alias = "_".join(words[:3]) or "n"
         query.select(frag("COUNT(*) FILTER (WHERE :c)", c=drawn.make(query)), alias)
     context.apply(query, filters)
     parts = [context.people(base, [f, *filters], context.noun(base)) if i == len(pairs) - 1 or not f.pre else f.pre
