@@ -1,0 +1,97 @@
+"""The reports of the generated sets: coverage, verification, leakage, and the plots of the datasheet."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+from mnemosyne.datasets import Example
+from mnemosyne.datasets.overlap import NeighbourIndex, sql_skeleton
+from mnemosyne.lims import sets
+from mnemosyne.lims.contract import schema
+from mnemosyne.synthesis.block import TIERS
+from mnemosyne.synthesis.generate import Made
+from mnemosyne.synthesis.report import cover, coverage_page, verification_page
+
+
+def write(made: dict[str, Made], docs: Path) -> None:
+    """Write `sets/coverage.md`, `sets/verification.md`, `leakage.md` and the plots under a folder."""
+    folder = docs / "sets"
+    folder.mkdir(parents=True, exist_ok=True)
+    known = schema()
+    pages = [coverage_page(name, cover(one.examples, known)) for name, one in made.items()]
+    put(folder / "coverage.md", "# What the generated sets cover\n\n" + "\n".join(pages))
+    pages = [verification_page(name, one) for name, one in made.items()]
+    put(folder / "verification.md", "# How the generated sets were verified\n\n" + "\n".join(pages))
+    put(docs / "leakage.md", leakage_page(made["lab-train"].examples, sets.written()))
+    plots(made["lab-train"].examples, folder)
+
+
+def put(path: Path, text: str) -> None:
+    """Write a text, whole or not at all."""
+    partial = path.with_name(f".{path.name}.partial")
+    partial.write_text(text, "utf-8")
+    partial.replace(path)
+
+
+def leakage_page(train: Sequence[Example], evaluation: Sequence[Example]) -> str:
+    """For each evaluation question the nearest training question and its similarity; shared skeletons."""
+    index = NeighbourIndex(train)
+    skeletons = {sql_skeleton(example.sql) for example in train}
+    lines = [
+        "# How near lab-train comes to the evaluation sets",
+        "",
+        "Similarity is the share of three-letter pieces that two questions have in common (Jaccard, 0 to 1). Generated",
+        "pairs that share a question, a run of eight words or a SQL skeleton with an evaluation question never enter.",
+    ]
+    for name in sets.WRITTEN:
+        questions = [example for example in evaluation if example.source == name]
+        found = [(example, index.nearest(example.question)) for example in questions]
+        scores = sorted(near.similarity if near else 0.0 for _, near in found)
+        shared = sum(bool(e.sql) and sql_skeleton(e.sql, e.dialect) in skeletons for e in questions)
+        lines += [
+            "", f"## {name}", "",
+            f"{len(questions)} questions; SQL skeletons shared with lab-train: {shared}. Similarity of the nearest "
+            f"training question: median {scores[len(scores) // 2]:.2f}, "
+            f"90th percentile {scores[int(len(scores) * 0.9)]:.2f}, highest {scores[-1]:.2f}.",
+            "", "| id | question | nearest in lab-train | similarity |", "|---|---|---|---:|",
+        ]  # fmt: skip
+        for example, near in sorted(found, key=lambda item: -(item[1].similarity if item[1] else 0)):
+            text = near.question if near else ""
+            lines.append(
+                f"| {example.id} | {_cell(example.question)} | {_cell(text)} | {near.similarity if near else 0:.2f} |"
+            )
+    return "\n".join(lines) + "\n"
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|").replace("\n", " ")
+
+
+def plots(examples: Sequence[Example], folder: Path) -> None:
+    """`lab-train.png`: tiers, patterns, words of a question and characters of a query."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    figure, axes = pyplot.subplots(2, 2, figsize=(11, 8), constrained_layout=True)
+    tiers = Counter(example.tier for example in examples)
+    axes[0][0].bar(list(TIERS), [tiers[t] for t in TIERS], color="#2b6cb0")
+    axes[0][0].set_title("Pairs by tier")
+    patterns = Counter(tag.removeprefix("pattern:") for e in examples for tag in e.tags if tag.startswith("pattern:"))
+    shown = patterns.most_common(25)[::-1]
+    axes[0][1].barh([name for name, _ in shown], [count for _, count in shown], color="#2b6cb0")
+    axes[0][1].tick_params(axis="y", labelsize=6)
+    axes[0][1].set_title(f"The 25 most frequent of {len(patterns)} patterns")
+    for tier, colour in zip(TIERS, ("#90cdf4", "#3182ce", "#1a365d"), strict=True):
+        words = [len(e.question.split()) for e in examples if e.tier == tier]
+        lengths = [len(e.sql) for e in examples if e.tier == tier]
+        axes[1][0].hist(words, bins=range(0, 60, 2), histtype="step", color=colour, label=tier)
+        axes[1][1].hist(lengths, bins=range(0, 900, 25), histtype="step", color=colour, label=tier)
+    axes[1][0].set_title("Words of a question")
+    axes[1][1].set_title("Characters of a query")
+    axes[1][0].legend()
+    figure.savefig(folder / "lab-train.png", dpi=110, metadata={"Software": None})
+    pyplot.close(figure)
