@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import os
+import pickle
 import signal
+import subprocess
+import sys
 import threading
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -92,3 +96,17 @@ def test_many_tasks_over_several_processes_all_come_back(task: Task) -> None:
 def test_a_database_that_cannot_be_opened_ends_the_run_with_its_name(task: Task) -> None:
     with Workers(1) as pool, pytest.raises(EvaluationError, match="nowhere"):
         list(pool.run([replace(task, worlds=("sqlite:////nowhere/at/all.sqlite",))]))
+
+
+def test_workers_start_from_a_script_without_a_guard(task: Task, tmp_path: Path) -> None:
+    """The plain way to start processes would run the script again in each of them, without end."""
+    (tmp_path / "task.pickle").write_bytes(pickle.dumps(replace(task, answers=(Answer(COUNT),))))
+    script = tmp_path / "script.py"
+    script.write_text(
+        "import pickle, sys\nfrom pathlib import Path\nfrom mnemosyne.evaluation.workers import Workers\n"
+        "with Workers(1) as pool:\n"
+        "    print(*[one.verdicts[0].strict for one in pool.run([pickle.loads(Path(sys.argv[1]).read_bytes())])])\n"
+    )
+    command = [sys.executable, str(script), str(tmp_path / "task.pickle")]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout.strip() == "(True, True)"

@@ -69,7 +69,12 @@ class Cluster:
                 ) from None
 
 
+_here: Workers | None = None
+"""On a node: the supervised process of this Ray worker, kept for its next batch."""
+
+
 def _judge_batch(tasks: Sequence[Task]) -> list[Outcome]:
     """On a node: judge a few tasks in one supervised process."""
-    with Workers(1) as workers:
-        return list(workers.run(tasks))
+    global _here  # noqa: PLW0603 - a Ray worker is a process that runs one batch at a time
+    _here = _here or Workers(1)
+    return list(_here.run(tasks))

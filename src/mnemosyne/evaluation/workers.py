@@ -8,9 +8,11 @@ alone has failed and the rest of its task is done by a fresh process.
 from __future__ import annotations
 
 import multiprocessing
+import sys
 import time
 from collections import OrderedDict, deque
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
 
@@ -21,6 +23,9 @@ from mnemosyne.results import Failure
 
 GRACE_SECONDS = 15.0
 """How much longer than a query's own limit a worker may be silent before it is killed."""
+
+START_SECONDS = 180.0
+"""How long a worker may take to its first query: a busy machine starts processes and opens databases slowly."""
 
 OPEN_AT_MOST = 8
 """Databases that one worker keeps open."""
@@ -55,6 +60,21 @@ class _Job:
     lost: dict[Step, Failure] = field(default_factory=dict)
 
 
+@contextmanager
+def _no_main_module() -> Iterator[None]:
+    """Keep a new process from running this program's main file again, which it would to find functions there.
+
+    A worker needs none, and the file may be a script without a guard, a notebook, or the one of a Ray worker.
+    """
+    main = sys.modules["__main__"].__dict__
+    hidden = {name: main.pop(name) for name in ("__file__", "__spec__") if name in main}
+    main["__spec__"] = None
+    try:
+        yield
+    finally:
+        main.update(hidden)
+
+
 class _Worker:
     """One process and what it is doing."""
 
@@ -62,7 +82,8 @@ class _Worker:
         context = multiprocessing.get_context("spawn")
         self.pipe, theirs = context.Pipe()
         self.process = context.Process(target=_serve, args=(theirs,), daemon=True)
-        self.process.start()
+        with _no_main_module():
+            self.process.start()
         theirs.close()
         self.job: _Job | None = None
         self.step: Step | None = None
@@ -77,7 +98,8 @@ class _Worker:
         """Whether the query in hand should have ended long ago."""
         if self.job is None:
             return False
-        return time.monotonic() - self.heard > self.job.task.limits.timeout_seconds + GRACE_SECONDS
+        allowed = self.job.task.limits.timeout_seconds + GRACE_SECONDS
+        return time.monotonic() - self.heard > (allowed if self.step else max(allowed, START_SECONDS))
 
     def stop(self) -> None:
         """End the process, whatever it does."""

@@ -1,0 +1,128 @@
+"""Judging on a real Ray cluster of two nodes, on this machine: the same figures, also when a worker or a node dies."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+import warnings
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mnemosyne.databases import Limits
+from mnemosyne.evaluation.judging import Answer, Outcome, Task
+from mnemosyne.evaluation.workers import Workers
+from mnemosyne.schema import Schema
+
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
+ray = pytest.importorskip("ray")
+
+SLOW = """WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 300000)
+SELECT COUNT(*) FROM customers WHERE (SELECT MAX(i) FROM n) > 0"""
+
+
+@pytest.fixture
+def nodes() -> Iterator[Any]:
+    """A cluster of a head without room for work, and two nodes with one core each; this process is connected to it."""
+    from ray.cluster_utils import Cluster as Nodes
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        cluster = Nodes(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False})
+        cluster.workers = [cluster.add_node(num_cpus=1) for _ in range(2)]
+        ray.init(address=cluster.address, log_to_driver=False, configure_logging=False)
+        cluster.wait_for_nodes()
+    yield cluster
+    ray.shutdown()
+    cluster.shutdown()
+
+
+@pytest.fixture
+def tasks(shops: tuple[str, str], shop_schema: Schema) -> list[Task]:
+    """Twelve tasks that take a moment each, with right, lucky, wrong and failing answers."""
+    answers = (
+        Answer("SELECT COUNT(*) FROM customers"),
+        Answer("SELECT COUNT(*) FROM orders"),
+        Answer("SELECT nothing FROM orders"),
+        Answer(SLOW),
+    )
+    one = Task("t", "SELECT COUNT(*) FROM customers", "postgres", shop_schema, shops, answers, limits=Limits(60))
+    return [replace(one, id=f"t{number}") for number in range(12)]
+
+
+def verdicts(outcomes: Iterator[Outcome]) -> dict[str, list[tuple[object, ...]]]:
+    """What the figures are made of, without times."""
+    return {
+        outcome.id: [(v.strict, v.lenient, v.runs, v.code, v.sql) for v in outcome.verdicts] for outcome in outcomes
+    }
+
+
+@pytest.fixture
+def alone(tasks: list[Task]) -> dict[str, list[tuple[object, ...]]]:
+    """The same tasks on this machine alone."""
+    with Workers(1) as workers:
+        return verdicts(workers.run(tasks))
+
+
+def busy_workers() -> list[int]:
+    """Process ids of Ray workers that judge a batch now."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            if b"_judge_batch" in (folder / "cmdline").read_bytes():
+                found.append(int(folder.name))
+        except OSError:
+            continue
+    return found
+
+
+def when_busy(act: Any) -> threading.Thread:
+    """Do `act` once some worker judges, from another thread."""
+
+    def wait() -> None:
+        end = time.monotonic() + 90
+        while time.monotonic() < end:
+            if found := busy_workers():
+                act(found)
+                return
+            time.sleep(0.05)
+
+    thread = threading.Thread(target=wait, daemon=True)
+    thread.start()
+    return thread
+
+
+def test_two_nodes_give_the_figures_of_one_machine_also_when_a_worker_and_then_a_node_die(
+    nodes: Any, tasks: list[Task], alone: dict[str, list[tuple[object, ...]]]
+) -> None:
+    from mnemosyne.evaluation.cluster import Cluster
+
+    with Cluster(nodes.address, batch=2) as judges:
+        assert verdicts(judges.run(tasks)) == alone
+
+        killed: list[int] = []
+
+        def kill(found: list[int]) -> None:
+            killed.append(found[0])
+            os.kill(found[0], signal.SIGKILL)
+
+        killer = when_busy(kill)
+        assert verdicts(judges.run(tasks)) == alone
+        killer.join()
+        assert killed, "a worker was really killed in mid-run"
+
+        removed: list[int] = []
+
+        def remove(found: list[int]) -> None:
+            nodes.remove_node(nodes.workers[0], allow_graceful=False)
+            removed.append(len(nodes.workers))
+
+        remover = when_busy(remove)
+        assert verdicts(judges.run(tasks)) == alone
+        remover.join()
+        assert removed, "a node was really removed in mid-run"
