@@ -75,6 +75,6 @@ _here: Workers | None = None
 
 def _judge_batch(tasks: Sequence[Task]) -> list[Outcome]:
     """On a node: judge a few tasks in one supervised process."""
-    global _here  # noqa: PLW0603 - a Ray worker is a process that runs one batch at a time
+    global _here
     _here = _here or Workers(1)
     return list(_here.run(tasks))

@@ -120,9 +120,7 @@ class Workers:
         return self
 
     def __exit__(self, *_: object) -> None:
-        for worker in self._workers:
-            worker.stop()
-        self._workers.clear()
+        self.close()
 
     def run(self, tasks: Iterable[Task]) -> Iterator[Outcome]:
         """The outcome of every task, as they finish. Raises EvaluationError when a worker cannot work at all."""
@@ -130,15 +128,28 @@ class Workers:
         left = len(waiting)
         while len(self._workers) < min(self.count, left):
             self._workers.append(_Worker())
-        while left:
-            for place, worker in enumerate(self._workers):
-                if worker.job is None and waiting:
-                    if not worker.process.is_alive():  # ended while it had nothing to do
-                        worker = self._workers[place] = _Worker()
-                    worker.give(waiting.popleft())
-            for outcome in self._listen(waiting):
-                left -= 1
-                yield outcome
+        try:
+            while left:
+                self._give_out(waiting)
+                for outcome in self._listen(waiting):
+                    left -= 1
+                    yield outcome
+        finally:
+            if left:  # an error, or nobody wants the rest: what is in hand must not reach the next run
+                self.close()
+
+    def close(self) -> None:
+        """End every process. Safe to call twice."""
+        for worker in self._workers:
+            worker.stop()
+        self._workers.clear()
+
+    def _give_out(self, waiting: deque[_Job]) -> None:
+        for place, worker in enumerate(self._workers):
+            if worker.job is None and waiting:
+                if not worker.process.is_alive():  # ended while it had nothing to do
+                    worker = self._workers[place] = _Worker()
+                worker.give(waiting.popleft())
 
     def _listen(self, waiting: deque[_Job]) -> Iterator[Outcome]:
         busy = {worker.pipe: worker for worker in self._workers if worker.job}
