@@ -40,8 +40,10 @@ class Settings:
     """Memory that a DuckDB query may use."""
     prefix_cache_mb: int = 1_024
     """Disk space for saved schema prefixes; the oldest go first."""
-    api_key: str = ""
+    api_key: str = field(default="", repr=False)
     """Key for a remote model server."""
+    remote_timeout_seconds: float = 120.0
+    """How long a remote model server may take for one answer."""
 
 
 def load(environ: Mapping[str, str] | None = None) -> Settings:

@@ -83,11 +83,19 @@ def open_engine(name: str, settings: Settings) -> Engine:
     | name | engine |
     |---|---|
     | a catalogue name, a GGUF path, `BASE+ADAPTER` | llama.cpp in this process |
-    | `openai:http://host:port/v1#model` | any OpenAI-compatible server |
+    | `openai:http://host:port/v1#model` | any OpenAI-compatible server (`openai:` may be left out) |
     | `transformers:NAME` | the reference snippet on the same names, a folder or a hub repository |
 
-    Raises UnknownModel, WeightsError, MissingExtra, EngineError.
+    Raises UnknownModel, WeightsError, MissingExtra, EngineError, SettingsError.
     """
+    if name.startswith("transformers:"):
+        from mnemosyne.engines.transformers import TransformersEngine
+
+        return TransformersEngine(name, settings)
+    if name.startswith(("openai:", "http://", "https://")):
+        from mnemosyne.engines.remote import RemoteEngine
+
+        return RemoteEngine(name, settings)
     from mnemosyne.engines.llamacpp import LlamaCppEngine
     from mnemosyne.weights import resolve
 

@@ -6,17 +6,15 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from mnemosyne.errors import UnknownModel, WeightsCorrupt
+from mnemosyne.errors import UnknownModel
 from mnemosyne.settings import Settings
 from mnemosyne.weights.catalogue import Entry, catalogue
 from mnemosyne.weights.digest import digest
+from mnemosyne.weights.header import facts, is_adapter
 from mnemosyne.weights.store import Progress, pull
 
 DEFAULT_CONTEXT = 4096
 """Tokens for a GGUF file that the catalogue does not know."""
-
-MAGIC = b"GGUF"
-"""The first bytes of every GGUF file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +49,8 @@ def resolve(
     """The files that `name` means, fetched when they are not here yet.
 
     `name` is a catalogue name, a path of a GGUF file, or `BASE+ADAPTER` where either is a name or a
-    path. `entries` replaces the catalogue (tests do). Raises UnknownModel, WeightsUnavailable,
-    WeightsCorrupt, DiskFull.
+    path. An adapter that says which catalogued model it was trained on needs no `BASE+`. `entries`
+    replaces the catalogue (tests do). Raises UnknownModel, WeightsUnavailable, WeightsCorrupt, DiskFull.
     """
     entries = catalogue() if entries is None else entries
     base, adapter = split(name, entries)
@@ -65,17 +63,31 @@ def resolve(
 
 
 def split(name: str, entries: Mapping[str, Entry]) -> tuple[str, str | None]:
-    """`name` as (base, adapter). A catalogued adapter brings its base; a path may itself hold a `+`."""
+    """`name` as (base, adapter). An adapter brings its base; a path may itself hold a `+`."""
     entry = entries.get(name)
     if entry is not None:
         return (entry.base, name) if entry.kind == "adapter" and entry.base else (name, None)
-    if "+" not in name or Path(name).expanduser().is_file():
+    if (path := Path(name).expanduser()).is_file():
+        return (_base_of(path, entries), name) if is_adapter(path) else (name, None)
+    if "+" not in name:
         return name, None
     for base, adapter in _cuts(name):
         if base in entries or Path(base).expanduser().is_file():
             return base, adapter
     base, adapter = name.split("+", 1)
     return base, adapter
+
+
+def _base_of(adapter: Path, entries: Mapping[str, Entry]) -> str:
+    """The catalogued model that an adapter file says it was trained on."""
+    sha256 = facts(adapter).get("mnemosyne.base_sha256")
+    for entry in entries.values():
+        if entry.kind == "model" and entry.sha256 == sha256:
+            return entry.name
+    raise UnknownModel(
+        f"{adapter} is an adapter and does not say on which model of the catalogue it belongs.",
+        hint=f"Name its base: BASE+{adapter}",
+    )
 
 
 def _cuts(name: str) -> Iterator[tuple[str, str]]:
@@ -88,6 +100,8 @@ def _base(name: str, settings: Settings, progress: Progress | None, entries: Map
     entry = entries.get(name)
     if entry is None:
         path = _gguf(name, entries)
+        if is_adapter(path):
+            raise UnknownModel(f"{name} is an adapter and cannot stand before '+'.", hint=f"Name its base: BASE+{name}")
         sha256 = digest(path, settings)
         known = next((e for e in entries.values() if e.sha256 == sha256), None)
         return Model(
@@ -112,6 +126,7 @@ def _with_adapter(
     entry = entries.get(adapter)
     if entry is None:
         path = _gguf(adapter, entries)
+        _check_belongs(path, model)
         return replace(model, adapter=path, adapter_sha256=digest(path, settings))
     if entry.kind != "adapter":
         raise UnknownModel(f"{adapter} is a whole model, not an adapter.", hint=f"Use {adapter} alone.")
@@ -133,12 +148,18 @@ def _gguf(name: str, entries: Mapping[str, Entry]) -> Path:
     path = Path(name).expanduser()
     if not path.is_file():
         raise unknown(name, entries)
-    with path.open("rb") as file:
-        if file.read(len(MAGIC)) != MAGIC:
-            raise WeightsCorrupt(
-                f"{name} is not a GGUF file.", hint="llama.cpp's convert_hf_to_gguf.py turns safetensors into GGUF."
-            )
     return path
+
+
+def _check_belongs(adapter: Path, model: Model) -> None:
+    """Raise UnknownModel when `adapter` is none, or was trained on other weights than those of `model`."""
+    said = facts(adapter)
+    if said.get("general.type") != "adapter":
+        raise UnknownModel(f"{adapter} is a whole model, not an adapter.", hint=f"Use {adapter} alone.")
+    trained_on = said.get("mnemosyne.base_sha256") or model.sha256
+    if trained_on != model.sha256:
+        base = said.get("mnemosyne.base") or f"weights with sha256 {trained_on}"
+        raise UnknownModel(f"The adapter {adapter} was trained on {base}, not on {model.base}.")
 
 
 def find(name: str, entries: Mapping[str, Entry] | None = None) -> Entry:
