@@ -9,17 +9,18 @@ the network. Where there are no unix sockets, loopback and the key remain.
 from __future__ import annotations
 
 import contextlib
+import http.client
+import json
 import os
 import secrets
 import shutil
 import socket
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+import threading
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-
-import httpx
 
 from mnemosyne.errors import EngineError, MissingExtra, WeightsCorrupt
 from mnemosyne.weights import Model
@@ -27,8 +28,13 @@ from mnemosyne.weights import Model
 FIELDS = ["content", "tokens_predicted", "tokens_evaluated", "stop_type", "timings", "completion_probabilities"]
 """What is wanted of a completion; the rest is left out on the way."""
 
+SOCKET = "llama.sock"
+
+LONGEST_SOCKET = 100
+"""Bytes of a path that every kernel takes for a unix socket."""
+
 SPINS = "2000"
-"""How often an idle thread of llama.cpp looks again before it sleeps (see docs/decisions/0012)."""
+"""How often an idle thread of llama.cpp looks again before it sleeps (see docs/decisions/0200)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,10 +77,11 @@ class LlamaServer:
     def __init__(self, model: Model, shape: Shape, *, threads: int, states: Path | None) -> None:
         self.shape = shape
         self._folder = Path(tempfile.mkdtemp(prefix="mnemosyne-"))  # mode 0700
-        key = secrets.token_hex(32)
+        self._key = secrets.token_hex(32)
+        self._busy: set[http.client.HTTPConnection] = set()
+        self._lock = threading.Lock()
         try:
-            self._server = _open(model, shape, threads, states or self._folder, self._folder, key)
-            self._client = _client(self._folder, self._server, key, shape.slots)
+            self._server = _open(model, shape, threads, states or self._folder, self._folder, self._key)
         except BaseException:
             shutil.rmtree(self._folder, ignore_errors=True)
             raise
@@ -104,30 +111,72 @@ class LlamaServer:
             return False
         return True
 
+    def abort(self) -> None:
+        """Break off every answer that is being written; their callers get an EngineError."""
+        with self._lock:
+            for connection in self._busy:
+                if connection.sock is not None:
+                    with contextlib.suppress(OSError):
+                        connection.sock.shutdown(socket.SHUT_RDWR)
+
     def close(self) -> None:
         """Free the model and its socket. Safe to call twice."""
         if self._server is None:
             return
-        self._client.close()
+        self.abort()
         self._server = None
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def _post(self, path: str, body: Mapping[str, object]) -> dict[str, Any]:
+        """One call over a connection of its own: the library notices when it breaks off, and stops working."""
+        headers = {"Authorization": f"Bearer {self._key}", "Content-Type": "application/json"}
+        connection = self._connection()
+        with self._lock:
+            self._busy.add(connection)
         try:
-            response = self._client.post(path, json=body)
-        except httpx.HTTPError as error:
+            connection.request("POST", path, json.dumps(body), headers)
+            response = connection.getresponse()
+            status, data = response.status, response.read()
+        except (OSError, http.client.HTTPException) as error:
             raise EngineError(f"The local model stopped answering: {error or type(error).__name__}.") from error
-        if response.status_code != 200:
-            raise Refused(f"The local model refused {path.split('?')[0]}: {_words(response)}")
-        reply = response.json()
+        finally:
+            with self._lock:
+                self._busy.discard(connection)
+            connection.close()
+        if status != 200:
+            raise Refused(f"The local model refused {path.split('?')[0]}: {_words(data) or f'HTTP {status}'}")
+        reply = json.loads(data)
         assert isinstance(reply, dict)
         return reply
 
+    def _connection(self) -> http.client.HTTPConnection:
+        if self._server is None:
+            raise EngineError("The local model was closed.")
+        path = self._folder / SOCKET
+        if path.exists():
+            return _UnixConnection(path)
+        host, port = str(self._server.listening_address).removeprefix("http://").rstrip("/").rsplit(":", 1)
+        return http.client.HTTPConnection(host, int(port))
 
-def _words(response: httpx.Response) -> str:
+
+class _UnixConnection(http.client.HTTPConnection):
+    """HTTP over a unix socket."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__("llama")
+        self._path = path
+
+    def connect(self) -> None:
+        """Connect to the file."""
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.connect(str(self._path))
+
+
+def _words(data: bytes) -> str:
+    """What the library says about a failure, empty when it says nothing."""
     with contextlib.suppress(ValueError, KeyError, TypeError):
-        return str(response.json()["error"]["message"])
-    return f"HTTP {response.status_code}"
+        return str(json.loads(data)["error"]["message"])
+    return ""
 
 
 def _open(model: Model, shape: Shape, threads: int, states: Path, folder: Path, key: str) -> Any:
@@ -138,11 +187,14 @@ def _open(model: Model, shape: Shape, threads: int, states: Path, folder: Path, 
         params.lora_adapters = [xllamacpp.CommonAdapterLoraInfo(str(model.adapter), 1.0)]
     params.n_parallel = shape.slots
     params.n_ctx = shape.context * shape.slots
-    params.kv_unified = True  # one stream of cells: a state saved by one slot fits servers with any number of slots
+    params.kv_unified = False  # a slot attends to its own cells only, so more slots do not slow each one down
+    params.flash_attn_type = xllamacpp.llama_flash_attn_type.LLAMA_FLASH_ATTN_TYPE_DISABLED  # a tenth slower on CPUs
     params.n_batch = params.n_ubatch = 512
     params.cpuparams.n_threads = params.cpuparams_batch.n_threads = threads or os.cpu_count() or 1
     params.slot_save_path = f"{states}{os.sep}"
-    params.hostnames = [str(folder / "llama.sock")] if hasattr(socket, "AF_UNIX") else ["127.0.0.1"]
+    path = str(folder / SOCKET)
+    fits = hasattr(socket, "AF_UNIX") and len(os.fsencode(path)) < LONGEST_SOCKET
+    params.hostnames = [path] if fits else ["127.0.0.1"]
     params.api_keys = [key]
     params.n_threads_http = shape.slots + 2
     params.ui = params.warmup = params.fit_params = params.use_jinja = False
@@ -156,24 +208,3 @@ def _open(model: Model, shape: Shape, threads: int, states: Path, folder: Path, 
             f"llama.cpp cannot load {what}: {error}",
             hint="The file may be damaged, of another architecture, or too large for the memory.",
         ) from error
-
-
-def _client(folder: Path, server: Any, key: str, slots: int) -> httpx.Client:
-    limits = httpx.Limits(max_connections=slots + 2, max_keepalive_connections=slots + 2)
-    path = folder / "llama.sock"
-    if path.exists():
-        transport, address = httpx.HTTPTransport(uds=str(path), limits=limits), "http://llama"
-    else:
-        transport, address = httpx.HTTPTransport(limits=limits), str(server.listening_address)
-    headers = {"Authorization": f"Bearer {key}"}
-    return httpx.Client(transport=transport, base_url=address, headers=headers, timeout=None, trust_env=False)
-
-
-@contextlib.contextmanager
-def opened(model: Model, shape: Shape, *, threads: int = 0, states: Path | None = None) -> Iterator[LlamaServer]:
-    """A server for the length of a block."""
-    server = LlamaServer(model, shape, threads=threads, states=states)
-    try:
-        yield server
-    finally:
-        server.close()
