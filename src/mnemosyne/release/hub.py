@@ -29,20 +29,33 @@ def upload(folder: Path, repository: str, *, private: bool = True, endpoint: str
     The token comes from HF_TOKEN or from `hf auth login`. A new repository is private, so that a person
     looks before others do. Raises ReleaseError.
     """
-    import httpx
     from huggingface_hub import HfApi
     from huggingface_hub.errors import HfHubHTTPError, LocalTokenNotFoundError
 
     check_sums(folder)
+    expected = (HfHubHTTPError, LocalTokenNotFoundError, OSError, RuntimeError, *_network_errors())
     api = HfApi(endpoint=endpoint)
     try:
         api.create_repo(repository, repo_type="model", private=private, exist_ok=True)
         done = api.upload_folder(
             repo_id=repository, folder_path=folder, repo_type="model", commit_message=f"Release {folder.name}"
         )
-    except (HfHubHTTPError, LocalTokenNotFoundError, httpx.HTTPError, OSError) as error:
+    except expected as error:
         raise ReleaseError(
             f"The model hub did not take {folder}: {str(error).strip().splitlines()[0]}",
             hint="Set HF_TOKEN to a token that may write to this repository. What was uploaded is reused next time.",
         ) from error
     return str(done.commit_url)
+
+
+def _network_errors() -> tuple[type[Exception], ...]:
+    """What the hub's library raises when nobody answers: its HTTP client's own errors, whichever client that is."""
+    import importlib
+
+    found: list[type[Exception]] = []
+    for name in ("httpx", "httpx2"):
+        try:
+            found.append(importlib.import_module(name).HTTPError)
+        except ImportError:
+            continue
+    return tuple(found)

@@ -10,6 +10,7 @@ other things; their tokens are reported, and `gates` judges them by their answer
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
@@ -131,12 +132,18 @@ def from_transformers(folder: Path, asked: Sequence[Probe], *, adapter: Path | N
     tokenizer = AutoTokenizer.from_pretrained(folder)
     model: Any = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.bfloat16)
     if adapter is not None:
-        from peft import PeftModel
-
-        model = PeftModel.from_pretrained(model, adapter)
+        model = _with_peft(model, adapter)
     model.eval()
     stops = tokenizer.convert_tokens_to_ids(list(prompt.STOPS))
     return [_greedy(model, tokenizer(probe.prompt.text)["input_ids"], stops) for probe in asked]
+
+
+def _with_peft(model: Any, adapter: Path) -> Any:
+    from peft import PeftModel
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # PEFT asks transformers for a name that will go
+        return PeftModel.from_pretrained(model, adapter)
 
 
 def _greedy(model: Any, tokens: list[int], stops: list[int]) -> Reference:

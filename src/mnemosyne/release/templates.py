@@ -8,8 +8,9 @@ A person's message is what stands between the question's headings:
     ### Question:
     {question}
 
-With that message and no system message both templates give the bytes of `prompt.build(ddl, question).text`.
-Jinja also takes control tokens apart, as `prompt.build` does; Ollama's language has no such function.
+With that message (and, in Ollama, the Modelfile's system message) both templates give the bytes of
+`prompt.build(ddl, question).text`. Jinja also takes control tokens apart, as `prompt.build` does; Ollama's language
+has no such function.
 """
 
 from __future__ import annotations
@@ -34,10 +35,11 @@ CHAT = (
 """`chat_template` of the tokenizer and of GGUF files."""
 
 OLLAMA = (
-    "<|im_start|>system\n{{ .System }}<|im_end|>\n<|im_start|>user\n{{ .Prompt }}<|im_end|>\n<|im_start|>assistant\n"
-    "{{ .Response }}"
+    "{{ if .System }}<|im_start|>system\n{{ .System }}<|im_end|>\n{{ end }}"
+    "{{ if .Prompt }}<|im_start|>user\n{{ .Prompt }}<|im_end|>\n{{ end }}"
+    "<|im_start|>assistant\n{{ .Response }}<|im_end|>\n"
 )
-"""TEMPLATE of the Modelfile, in the language of Go's text/template."""
+"""TEMPLATE of the Modelfile, in the language of Go's text/template; Ollama cuts it behind the response."""
 
 MAX_TOKENS = Sampling().max_tokens
 """New tokens at most, everywhere."""
