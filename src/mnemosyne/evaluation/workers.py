@@ -67,7 +67,8 @@ def _no_main_module() -> Iterator[None]:
     A worker needs none, and the file may be a script without a guard, a notebook, or the one of a Ray worker.
     """
     main = sys.modules["__main__"].__dict__
-    hidden = {name: main.pop(name) for name in ("__file__", "__spec__") if name in main}
+    names: tuple[str, ...] = ("__file__", "__spec__")
+    hidden = {name: main.pop(name) for name in names if name in main}
     main["__spec__"] = None
     try:
         yield

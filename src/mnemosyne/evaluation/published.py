@@ -1,0 +1,163 @@
+"""The published figures: finished runs, made small, as JSON beside a page whose tables are made from them.
+
+    python -m mnemosyne.evaluation.published docs/results.md RUN…
+
+A run goes to `docs/results/NAME.json` without its worst answers and tags, and everything between the two
+marks of the page is written again from all files there. Nobody types a figure.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from mnemosyne.errors import EvaluationError
+from mnemosyne.evaluation import record
+from mnemosyne.evaluation.reference import REFERENCE
+from mnemosyne.evaluation.running import write_whole
+from mnemosyne.evaluation.tables import difference, figure
+
+BEGIN = "<!-- figures: begin. Made by mnemosyne.evaluation.published; do not edit. -->"
+END = "<!-- figures: end -->"
+
+Record = dict[str, Any]
+
+
+def small(run: Record) -> Record:
+    """A run without what a page of figures does not need."""
+    systems = [
+        system | {"figures": {kind: rows for kind, rows in system["figures"].items() if kind != "tag"}}
+        for system in run["systems"]
+    ]
+    return {name: value for name, value in run.items() if name != "worst"} | {"systems": systems}
+
+
+def publish(page: Path, runs: Sequence[Path]) -> None:
+    """Add finished runs to the page. Raises EvaluationError."""
+    home = page.with_suffix("")
+    for folder in runs:
+        text = json.dumps(small(record.load(folder)), ensure_ascii=False, indent=1)
+        write_whole(home / f"{folder.name}.json", text + "\n")
+    write_whole(page, renewed(page))
+
+
+def renewed(page: Path) -> str:
+    """The page with its figures made again from the files beside it. Raises EvaluationError without the marks."""
+    text = page.read_text(encoding="utf-8")
+    before, begin, rest = text.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not begin or not end:
+        raise EvaluationError(f"{page} has no place for figures.", hint=f"Write {BEGIN} and {END} into it.")
+    files = sorted(page.with_suffix("").glob("*.json"))
+    parts = [section(json.loads(file.read_text(encoding="utf-8")), file.name) for file in files]
+    return f"{before}{BEGIN}\n\n" + "\n\n".join(parts) + f"\n\n{END}{after}"
+
+
+def section(run: Record, name: str) -> str:
+    """One run: its figures, by tier or hardness, its comparisons and its recipe."""
+    bench = run["bench"]
+    populations = f", {bench['populations']} populations" if bench["populations"] > 1 else ""
+    parts = [
+        f"## {bench['name']}, {bench['n']} questions",
+        f"On {bench['engine']}{populations}, today frozen at {bench['today']}. Percent, with 95 % bootstrap intervals; "
+        f"metric `{run['metric']}`.",
+        _table(["model", *run["metrics"]], _overall(run)),
+    ]
+    kind = "tier" if any(system["figures"]["tier"] for system in run["systems"]) else "hardness"
+    for metric in [name for name in ("EX", "TS") if name in run["metrics"]]:
+        names = list(dict.fromkeys(name for system in run["systems"] for name in system["figures"][kind]))
+        if names:
+            heads = [f"{name} (n = {_size(run, kind, name)})" for name in names]
+            parts.append(_table([f"{metric} by {kind}", *heads], _sliced(run, kind, names, metric)))
+    if run["pairs"]:
+        head = ["model", "against", f"{run['pairs'][0]['metric']}, points", "gained", "lost", "McNemar p"]
+        parts.append(_table(head, [_pair(pair) for pair in run["pairs"]]))
+    parts.append(_costs(run))
+    parts.append(_recipe(run, name))
+    return "\n\n".join(parts)
+
+
+def _overall(run: Record) -> list[list[str]]:
+    rows = []
+    for system in run["systems"]:
+        figures = system["figures"]["all"].get("all", {})
+        rows.append([system["label"], *(figure(figures[m]) if m in figures else "–" for m in run["metrics"])])
+    quoted = REFERENCE.get(run["bench"]["name"], ())
+    for model in dict.fromkeys(theirs.model for theirs in quoted):
+        values = {t.metric: t.value for t in quoted if t.model == model and t.slice == "all"}
+        cells = [f"*{values[m]:.1f}*" if m in values else "–" for m in run["metrics"]]
+        rows.append([f"*{model} (theirs, n = {quoted[0].n})*", *cells])
+    return rows
+
+
+def _sliced(run: Record, kind: str, names: Sequence[str], metric: str) -> list[list[str]]:
+    rows = []
+    for system in run["systems"]:
+        cells = [system["figures"][kind].get(name, {}).get(metric) for name in names]
+        rows.append([system["label"], *(figure(cell) if cell else "–" for cell in cells)])
+    quoted = [t for t in REFERENCE.get(run["bench"]["name"], ()) if t.metric == metric and t.slice in names]
+    for model in dict.fromkeys(theirs.model for theirs in quoted):
+        values = {t.slice: t.value for t in quoted if t.model == model}
+        rows.append([f"*{model} (theirs)*", *(f"*{values[n]:.1f}*" if n in values else "–" for n in names)])
+    return rows
+
+
+def _size(run: Record, kind: str, name: str) -> int:
+    return next(int(s["figures"][kind][name]["EX"]["n"]) for s in run["systems"] if name in s["figures"][kind])
+
+
+def _pair(pair: Record) -> list[str]:
+    return [
+        pair["second"],
+        pair["first"],
+        difference(pair),
+        str(pair["only_second"]),
+        str(pair["only_first"]),
+        f"{pair['p']:.2g}",
+    ]
+
+
+def _costs(run: Record) -> str:
+    rows = []
+    for system in run["systems"]:
+        cost, n = system["cost"], run["bench"]["n"]
+        worst = sorted(system["errors"].items(), key=lambda item: -item[1])[:4]
+        rows.append(
+            [
+                system["label"],
+                str(cost["refused"]),
+                str(cost["failed"]),
+                str(cost["repaired"]),
+                f"{cost['tokens'] / n:.0f}",
+                ", ".join(f"{name} {count}" for name, count in worst) or "–",
+            ]
+        )
+    return _table(["model", "refused", "failed", "repaired", "tokens a question", "most frequent faults"], rows)
+
+
+def _recipe(run: Record, name: str) -> str:
+    bench, machine, test = run["bench"], run["machine"], run["self_test"]
+    lines = [
+        f"- [`{name}`](results/{name}), made {run['made'][:10]} with mnemosyne {run['version']}, seed {run['seed']}",
+        f"- questions `{bench['fingerprint']}`, with engine, clock and populations `{bench['identity']}`",
+        f"- {machine['processor']}, {machine['cores']} cores, {machine['system']}",
+    ]
+    if test:
+        lines.append(f"- self-test: {test['golds']} of {test['golds']} golds on {', '.join(test['engines'])}")
+    weights = {system["model"]: system["weights"] for system in run["systems"]}
+    for model, known in weights.items():
+        shas = ", ".join(f"{what} `{value}`" for what, value in known.items() if what != "base")
+        lines.append(f"- {model}: {shas or 'weights unknown'}")
+    return "\n".join(lines)
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [head, ["---"] + ["---:"] * (len(head) - 1), *rows]
+    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
+
+
+if __name__ == "__main__":
+    publish(Path(sys.argv[1]), [Path(name) for name in sys.argv[2:]])
