@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import json
 import math
-import re
 import sqlite3
 from collections.abc import Callable
 from decimal import ROUND_DOWN, ROUND_HALF_UP, Decimal
 from functools import lru_cache
 from typing import Any, TypeAlias
+
+import regex
 
 from mnemosyne.guard import templates
 
@@ -23,7 +24,9 @@ Cell: TypeAlias = "str | int | float | None"
 MAX_CHARACTERS = 1_000_000
 """Longest text that one call may make."""
 MAX_SEARCHED = 20_000
-"""Longest text that a regular expression looks at: a bad pattern could take forever on more."""
+"""Longest text that a regular expression looks at."""
+MAX_SECONDS = 1.0
+"""Longest that a regular expression looks at one text: a bad pattern could take forever."""
 
 
 def register(connection: sqlite3.Connection) -> None:
@@ -127,13 +130,13 @@ _BORDERS = {"m": r"\b(?=\w)", "M": r"\b(?<=\w)", "y": r"\b", "Y": r"\B"}
 
 
 @lru_cache(maxsize=256)
-def _compiled(pattern: str, flags: str) -> re.Pattern[str]:
+def _compiled(pattern: str, flags: str) -> regex.Pattern[str]:
     for name, letters in _POSIX.items():
         pattern = pattern.replace(name, letters)
-    pattern = re.sub(r"\\([mMyY])", lambda found: _BORDERS[found[1]], pattern)
-    options = re.DOTALL
-    options |= re.IGNORECASE if "i" in flags else 0
-    return re.compile(pattern, options)
+    pattern = regex.sub(r"\\([mMyY])", lambda found: _BORDERS[found[1]], pattern)
+    options = regex.DOTALL
+    options |= regex.IGNORECASE if "i" in flags else 0
+    return regex.compile(pattern, options)
 
 
 def _searched(text: object) -> str:
@@ -144,55 +147,58 @@ def _searched(text: object) -> str:
 
 
 def _regexp(text: object, pattern: str, flags: str = "") -> int:
-    return int(_compiled(pattern, flags).search(_searched(text)) is not None)
+    return int(_compiled(pattern, flags).search(_searched(text), timeout=MAX_SECONDS) is not None)
 
 
 def _regexp_count(text: object, pattern: str) -> int:
-    return sum(1 for _ in _compiled(pattern, "").finditer(_searched(text)))
+    return sum(1 for _ in _compiled(pattern, "").finditer(_searched(text), timeout=MAX_SECONDS))
 
 
 def _regexp_substr(text: object, pattern: str) -> str | None:
-    found = _compiled(pattern, "").search(_searched(text))
+    found = _compiled(pattern, "").search(_searched(text), timeout=MAX_SECONDS)
     if found is None:
         return None
-    return found[1] if found.re.groups else found[0]
+    piece: str | None = found[1] if found.re.groups else found[0]
+    return piece
 
 
 _REFERENCES = {"&": r"\g<0>", "\\": r"\\"}
 
 
 def _regexp_replace(text: object, pattern: str, replacement: str, flags: str = "") -> str:
-    template = re.sub(r"\\(&|\d|\\)", lambda found: _REFERENCES.get(found[1], rf"\g<{found[1]}>"), replacement)
-    return _bounded(_compiled(pattern, flags).sub(template, _searched(text), count=0 if "g" in flags else 1))
+    template = regex.sub(r"\\(&|\d|\\)", lambda found: _REFERENCES.get(found[1], rf"\g<{found[1]}>"), replacement)
+    return _bounded(
+        _compiled(pattern, flags).sub(template, _searched(text), count=0 if "g" in flags else 1, timeout=MAX_SECONDS)
+    )
 
 
 @lru_cache(maxsize=256)
-def _like_pattern(pattern: str, escape: str, folded: bool) -> re.Pattern[str]:
+def _like_pattern(pattern: str, escape: str, folded: bool) -> regex.Pattern[str]:
     pieces: list[str] = []
     letters = iter(pattern)
     for letter in letters:
         if letter == escape:
-            pieces.append(re.escape(next(letters, "")))
+            pieces.append(regex.escape(next(letters, "")))
         else:
-            pieces.append({"%": ".*", "_": "."}.get(letter, re.escape(letter)))
-    return re.compile("".join(pieces), re.DOTALL | (re.IGNORECASE if folded else 0))
+            pieces.append({"%": ".*", "_": "."}.get(letter, regex.escape(letter)))
+    return regex.compile("".join(pieces), regex.DOTALL | (regex.IGNORECASE if folded else 0))
 
 
 def _like(text: object, pattern: str, escape: str = "\\") -> int:
-    return int(_like_pattern(pattern, escape, False).fullmatch(_searched(text)) is not None)
+    return int(_like_pattern(pattern, escape, False).fullmatch(_searched(text), timeout=MAX_SECONDS) is not None)
 
 
 def _ilike(text: object, pattern: str, escape: str = "\\") -> int:
-    return int(_like_pattern(pattern, escape, True).fullmatch(_searched(text)) is not None)
+    return int(_like_pattern(pattern, escape, True).fullmatch(_searched(text), timeout=MAX_SECONDS) is not None)
 
 
 @lru_cache(maxsize=256)
-def _similar_pattern(pattern: str) -> re.Pattern[str]:
-    return re.compile(templates.similar_to_regular(pattern), re.DOTALL)
+def _similar_pattern(pattern: str) -> regex.Pattern[str]:
+    return regex.compile(templates.similar_to_regular(pattern), regex.DOTALL)
 
 
 def _similar(text: object, pattern: str) -> int:
-    return int(_similar_pattern(pattern).fullmatch(_searched(text)) is not None)
+    return int(_similar_pattern(pattern).fullmatch(_searched(text), timeout=MAX_SECONDS) is not None)
 
 
 # Text -------------------------------------------------------------------------------------------------------------
@@ -230,7 +236,7 @@ def _split_part(text: object, delimiter: str, number: int) -> str:
 
 
 def _initcap(text: object) -> str:
-    return re.sub(r"[^\W_]+", lambda word: word[0][0].upper() + word[0][1:].lower(), _text(text))
+    return str(regex.sub(r"[^\W_]+", lambda word: word[0][0].upper() + word[0][1:].lower(), _text(text)))
 
 
 def _pad(text: object, width: int, fill: str) -> tuple[str, str]:

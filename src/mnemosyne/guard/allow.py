@@ -13,7 +13,7 @@ from typing import Any
 from sqlglot import exp
 
 from mnemosyne.guard import functions
-from mnemosyne.guard.refused import Refused
+from mnemosyne.guard.refused import Refused, describe, piece
 from mnemosyne.guard.words import word_set
 
 _QUERY = {"with_", "order", "limit", "offset"}
@@ -292,15 +292,15 @@ def _inspect_type(node: exp.Expression) -> None:
     if kind not in TYPES:
         raise Refused(
             "type",
-            f"a cast to {_text_of(node)} is not allowed",
-            place=_text_of(node),
+            f"a cast to {piece(node)} is not allowed",
+            place=piece(node),
             hint="Types: integer, bigint, numeric, float, text, varchar, boolean, date, time, timestamp, interval.",
         )
 
 
 def _inspect_type_parameter(node: exp.Expression) -> None:
     if not (isinstance(node.this, exp.Literal) and not node.this.is_string and node.this.this.isdigit()):
-        raise Refused("type", "the length of a type must be a plain number", place=_text_of(node))
+        raise Refused("type", "the length of a type must be a plain number", place=piece(node))
 
 
 def _inspect_collation(node: exp.Expression) -> None:
@@ -326,7 +326,7 @@ def _inspect_interval(node: exp.Expression) -> None:
         inspect_duration(node.this.this)
     unit = node.args.get("unit")
     if unit is not None and not isinstance(unit, (exp.Var, exp.IntervalSpan)):
-        raise Refused("bare-word", "the unit of an interval must be a plain word", place=_text_of(node))
+        raise Refused("bare-word", "the unit of an interval must be a plain word", place=piece(node))
 
 
 def _inspect_extract(node: exp.Expression) -> None:
@@ -340,7 +340,7 @@ def _inspect_extract(node: exp.Expression) -> None:
 def _inspect_zone(node: exp.Expression) -> None:
     zone = node.args.get("zone")
     if not (isinstance(zone, exp.Literal) and zone.is_string and _ZONE.fullmatch(zone.this)):
-        raise Refused("bare-word", "a time zone must be written as text, such as 'UTC'", place=_text_of(node))
+        raise Refused("bare-word", "a time zone must be written as text, such as 'UTC'", place=piece(node))
 
 
 _SPECIAL: dict[type[Any], Any] = {
@@ -364,30 +364,17 @@ def _refuse_argument(node: exp.Expression, name: str) -> None:
 
 def _refuse_node(node: exp.Expression) -> None:
     if isinstance(node, _WRITES):
-        raise Refused("writes", f"{describe(node)} changes data; only reading is allowed", place=_text_of(node))
+        raise Refused("writes", f"{describe(node)} changes data; only reading is allowed", place=piece(node))
     if isinstance(node, exp.Into):
         raise Refused("writes", "SELECT INTO creates a table; only reading is allowed")
     if isinstance(node, exp.Lock):
         raise Refused("locks", "the query locks rows; only plain reading is allowed")
     if isinstance(node, _PLACEHOLDERS):
-        raise Refused("placeholder", "the query holds a placeholder; write the value itself", place=_text_of(node))
+        raise Refused("placeholder", "the query holds a placeholder; write the value itself", place=piece(node))
     if isinstance(node, _ODD_LITERALS):
-        raise Refused("literal", "only plain text in single quotes is allowed here", place=_text_of(node))
+        raise Refused("literal", "only plain text in single quotes is allowed here", place=piece(node))
     if isinstance(node, exp.Dot):
-        raise Refused("construct", "a field or function reached through a dot is not allowed", place=_text_of(node))
+        raise Refused("construct", "a field or function reached through a dot is not allowed", place=piece(node))
     if isinstance(node, exp.ObjectIdentifier):
-        raise Refused("type", f"a cast to {node.name} is not allowed", place=_text_of(node))
-    raise Refused("construct", f"{describe(node)} is not allowed", place=_text_of(node))
-
-
-def describe(node: exp.Expression) -> str:
-    """A node in words a person knows: `Union` to UNION, `TableSample` to TABLE SAMPLE."""
-    return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", type(node).__name__).upper()
-
-
-def _text_of(node: exp.Expression) -> str:
-    """The piece of text, as far as it can be printed at all."""
-    try:
-        return node.sql(dialect="postgres")
-    except (ValueError, RecursionError, AttributeError, TypeError):
-        return describe(node)
+        raise Refused("type", f"a cast to {node.name} is not allowed", place=piece(node))
+    raise Refused("construct", f"{describe(node)} is not allowed", place=piece(node))

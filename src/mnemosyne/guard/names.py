@@ -14,7 +14,7 @@ from sqlglot import exp
 
 from mnemosyne.guard.catalogue import Catalogue, is_system_name
 from mnemosyne.guard.query import Dialect
-from mnemosyne.guard.refused import Refused
+from mnemosyne.guard.refused import Refused, piece
 from mnemosyne.guard.scopes import Field, Scope, Source
 from mnemosyne.guard.unknown import refuse_ambiguous, refuse_column, refuse_reference, refuse_source, refuse_table
 
@@ -258,7 +258,7 @@ class Resolver:
             self._add_aliased(item, cte.fields, scope, default=cte)
             return
         if is_system_name(name, namespace):
-            raise Refused("system-catalogue", f"{item.sql()} belongs to the database itself", place=name)
+            raise Refused("system-catalogue", f"{piece(item)} belongs to the database itself", place=name)
         known = self.catalogue.find(name, namespace)
         if known is None:
             refuse_table(item, self.catalogue)
@@ -274,8 +274,8 @@ class Resolver:
         if not isinstance(item.this, (exp.GenerateSeries, exp.Unnest)):
             raise Refused(
                 "function",
-                f"{item.this.sql()[:60]} is not allowed in FROM",
-                place=item.this.sql()[:60],
+                f"{piece(item.this)[:60]} is not allowed in FROM",
+                place=piece(item.this)[:60],
                 hint="Only generate_series, unnest and subqueries may stand there.",
             )
         self._expression(item.this, scope)
@@ -314,7 +314,7 @@ class Resolver:
             self._expression(inner, scope)
             fields = self._function_fields(item, "unnest" if isinstance(inner, exp.Unnest) else "generate_series")
         else:
-            raise Refused("function", f"{inner.sql()[:60]} is not allowed in LATERAL", place=inner.sql()[:60])
+            raise Refused("function", f"{piece(inner)[:60]} is not allowed in LATERAL", place=piece(inner)[:60])
         self._add_aliased(item, fields, scope)
 
     def _add_aliased(
@@ -342,6 +342,8 @@ class Resolver:
     # ------------------------------------------------------------------ projection and order
 
     def _projection(self, node: exp.Select, scope: Scope) -> list[Field]:
+        if not node.expressions:
+            raise Refused("syntax", "SELECT names nothing to return")
         expressions: list[exp.Expression] = []
         fields: list[Field] = []
         starred = False
@@ -423,7 +425,7 @@ class Resolver:
     def _natural_name(self, item: exp.Expression) -> str:
         """The name that PostgreSQL gives a column without an alias (SQLite: its text)."""
         if self.written == "sqlite":
-            return item.sql(dialect="sqlite").lower()
+            return piece(item, "sqlite").lower()
         while isinstance(item, (exp.Window, exp.Filter, exp.WithinGroup, exp.Paren, exp.Cast)):
             item = item.this
         if isinstance(item, exp.Column):
@@ -458,7 +460,7 @@ class Resolver:
                     self._spell(column.this, first.name, first.quoted)
                     return
                 if isinstance(expression, exp.Column):
-                    if len(outputs) > 1 and len({text.sql() for _, text in outputs}) > 1 and self.written != "sqlite":
+                    if len(outputs) > 1 and len({piece(text) for _, text in outputs}) > 1 and self.written != "sqlite":
                         refuse_ambiguous(column.name, scope)
                     column.replace(self._plain_copy(expression))
                     return
@@ -493,7 +495,7 @@ class Resolver:
 
     def _reference(self, node: exp.Column, scope: Scope, aliases: str) -> None:
         if isinstance(node.this, exp.Star):
-            raise Refused("whole-row", f"{node.sql()} stands for a whole row; name the columns", place=node.sql())
+            raise Refused("whole-row", f"{piece(node)} stands for a whole row; name the columns", place=piece(node))
         found = self._look_up(node, scope)
         if found is not None:
             return

@@ -19,7 +19,7 @@ from sqlglot.tokenizer_core import Token, TokenType
 
 from mnemosyne.guard import allow, words
 from mnemosyne.guard.query import Dialect
-from mnemosyne.guard.refused import Refused
+from mnemosyne.guard.refused import PARSER_FAULTS, Refused, piece
 
 MAX_TOKENS = 4_000
 """Words and marks of one query at most."""
@@ -44,6 +44,8 @@ def parse(text: str, dialect: Dialect) -> exp.Expression:
         ]
     except SqlglotError as error:
         raise Refused("syntax", *_syntax_error(error)) from None
+    except PARSER_FAULTS as error:
+        raise Refused("syntax", f"the text is not SQL that can be read ({type(error).__name__})") from None
     statements = [one for one in statements if not isinstance(one, exp.Semicolon)]
     if not statements:
         raise Refused("empty", "there is no SQL in the text")
@@ -51,7 +53,7 @@ def parse(text: str, dialect: Dialect) -> exp.Expression:
         raise Refused(
             "not-one-statement",
             f"the text holds {len(statements)} statements; exactly one is run",
-            place=statements[1].sql(dialect)[:80],
+            place=piece(statements[1], dialect)[:80],
         )
     statement = statements[0]
     if isinstance(statement, exp.Expression) and isinstance(statement, exp.Query):
@@ -123,5 +125,5 @@ def render(tree: exp.Expression, target: Dialect) -> str:
         return generator.generate(tree, copy=False)
     except UnsupportedError as error:
         raise Refused("not-translatable", f"{target} cannot say this: {error}") from None
-    except (ValueError, AttributeError, TypeError) as error:
+    except PARSER_FAULTS as error:
         raise Refused("not-translatable", f"the query cannot be printed for {target}: {error}") from None

@@ -8,6 +8,7 @@ from typing import TypeAlias
 from sqlglot import exp
 
 from mnemosyne.guard.kinds import Kind, kind_of, marked
+from mnemosyne.guard.refused import piece
 
 Node: TypeAlias = exp.Expression
 Rule = Callable[[exp.Expression], "exp.Expression | None"]
@@ -19,7 +20,7 @@ class Untranslatable(ValueError):
 
     def __init__(self, reason: str, node: exp.Expression | None = None) -> None:
         super().__init__(reason)
-        self.place = node.sql("postgres")[:120] if node is not None else ""
+        self.place = piece(node)[:120] if node is not None else ""
 
 
 def call(name: str, *arguments: exp.Expression | str | int, kind: Kind | None = None) -> exp.Expression:
@@ -79,8 +80,8 @@ def joined(pieces: list[exp.Expression]) -> exp.Expression:
     if not pieces:
         return literal("")
     result = pieces[0]
-    for piece in pieces[1:]:
-        result = exp.DPipe(this=result, expression=piece, safe=True)
+    for one in pieces[1:]:
+        result = exp.DPipe(this=result, expression=one, safe=True)
     return marked(exp.Paren(this=result), "text") if len(pieces) > 1 else result
 
 
