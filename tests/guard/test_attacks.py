@@ -17,6 +17,7 @@ from mnemosyne import guard
 from mnemosyne.databases import Limits, open_database
 from mnemosyne.guard import Refusal, SafeQuery
 from mnemosyne.guard.query import Dialect
+from mnemosyne.results import Result
 from mnemosyne.schema import Schema
 
 DIALECTS: tuple[Dialect, ...] = ("postgres", "sqlite", "duckdb")
@@ -49,18 +50,9 @@ def test_no_attack_passes_as_the_reply_of_a_model(dialect: Dialect, lab: Schema)
     passed = [
         f"{attack.place}: {attack.text!r}"
         for attack in attacks("postgres")
-        if isinstance(verdict := guard.check_reply(attack.text, lab, target=dialect), SafeQuery)
-        and not _is_harmless(verdict.sql)
+        if isinstance(guard.check_reply(attack.text, lab, target=dialect), SafeQuery)
     ]
     assert not passed, "\n".join(passed)
-
-
-def _is_harmless(sql: str) -> bool:
-    """A reply that is no PostgreSQL may be read as another dialect; only what that makes of it counts."""
-    return sql in HARMLESS_READINGS
-
-
-HARMLESS_READINGS: frozenset[str] = frozenset()
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)
@@ -150,8 +142,9 @@ def test_a_database_file_stays_the_same_even_if_the_guard_let_every_attack_throu
     database = open_database(f"{dialect}:///{copy}")
     try:
         for attack in attacks(dialect):
-            _run_raw(database, dialect, attack)
-        assert not isinstance(database.run(SafeQuery("SELECT COUNT(*) FROM samples", dialect, "")), guard.Refusal)
+            if "too-much" not in attack.codes:  # a bomb changes nothing, it only takes long
+                _run_raw(database, dialect, attack)
+        assert isinstance(database.run(SafeQuery("SELECT COUNT(*) FROM samples", dialect, "")), Result)
     finally:
         database.close()
     assert _digest(copy) == before
@@ -180,7 +173,7 @@ def test_a_postgresql_database_stays_the_same_even_if_the_guard_let_every_attack
     database = open_database(lab_postgres)
     try:
         for attack in attacks("postgres"):
-            if "\x00" not in attack.text:
+            if "\x00" not in attack.text and "too-much" not in attack.codes:
                 _run_raw(database, "postgres", attack)
     finally:
         database.close()

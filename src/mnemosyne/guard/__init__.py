@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 from mnemosyne.guard.query import Refusal, SafeQuery
 
 if TYPE_CHECKING:
-    from mnemosyne.guard.check import check
+    from mnemosyne.guard.checking import check
     from mnemosyne.guard.idioms import check_reply
     from mnemosyne.guard.policy import Policy, TableRule
 
 __all__ = ["Policy", "Refusal", "SafeQuery", "TableRule", "check", "check_reply"]
 
-_HOMES = {"check": "check", "check_reply": "idioms", "Policy": "policy", "TableRule": "policy"}
+_HOMES = {"check": "checking", "check_reply": "idioms", "Policy": "policy", "TableRule": "policy"}
 
 
 def __getattr__(name: str) -> Any:

@@ -10,11 +10,13 @@ from collections.abc import Iterator
 from datetime import date
 
 import sqlglot
-from sqlglot.errors import ErrorLevel, SqlglotError
+from sqlglot.errors import ErrorLevel
 
-from mnemosyne.guard.check import check
+from mnemosyne.guard import printing
+from mnemosyne.guard.checking import check
 from mnemosyne.guard.policy import Policy
 from mnemosyne.guard.query import Dialect, Refusal, SafeQuery
+from mnemosyne.guard.refused import PARSER_FAULTS, Refused
 from mnemosyne.schema import Schema
 
 _OTHERS = ("mysql", "tsql")
@@ -48,8 +50,9 @@ def _readings(sql: str) -> Iterator[str]:
     """The one statement of the text in PostgreSQL, once for each other dialect that can read it."""
     for dialect in _OTHERS:
         try:
+            printing.refuse_tokens(sqlglot.tokenize(sql, read=dialect))
             printed = sqlglot.transpile(sql, read=dialect, write="postgres", unsupported_level=ErrorLevel.RAISE)
-        except (SqlglotError, RecursionError, ValueError):
+        except (*PARSER_FAULTS, RecursionError, Refused):
             continue
         if len(printed) == 1 and printed[0] != sql:
             yield printed[0]

@@ -38,7 +38,7 @@ def parse(text: str, dialect: Dialect) -> exp.Expression:
     reader = _dialect(dialect)
     try:
         tokens = reader.tokenize(text)
-        _refuse_tokens(tokens)
+        refuse_tokens(tokens)
         statements = [
             one for one in reader.parser(error_level=ErrorLevel.IMMEDIATE).parse(tokens, text) if one is not None
         ]
@@ -73,7 +73,7 @@ def _read_all(tree: exp.Expression) -> None:
             node.replace(exp.All(this=exp.Paren(this=node.expressions[0])))
 
 
-def _refuse_tokens(tokens: list[Token]) -> None:
+def refuse_tokens(tokens: list[Token]) -> None:
     """What the parser would swallow: it reads the first number and word of an interval and drops the rest."""
     if len(tokens) > MAX_TOKENS:
         raise Refused("too-long", f"the query has {len(tokens):,} words; at most {MAX_TOKENS:,} are read")
