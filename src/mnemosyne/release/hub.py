@@ -33,7 +33,13 @@ def upload(folder: Path, repository: str, *, private: bool = True, endpoint: str
     from huggingface_hub.errors import HfHubHTTPError, LocalTokenNotFoundError
 
     check_sums(folder)
-    expected = (HfHubHTTPError, LocalTokenNotFoundError, OSError, RuntimeError, *_network_errors())
+    expected: tuple[type[BaseException], ...] = (
+        HfHubHTTPError,
+        LocalTokenNotFoundError,
+        OSError,
+        RuntimeError,
+        *_network_errors(),
+    )
     api = HfApi(endpoint=endpoint)
     try:
         api.create_repo(repository, repo_type="model", private=private, exist_ok=True)

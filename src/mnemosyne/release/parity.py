@@ -174,7 +174,7 @@ def _greedy(model: Any, tokens: list[int], stops: list[int]) -> Reference:
 
 def from_llamacpp(model: Model, asked: Sequence[Probe]) -> list[list[int]]:
     """Greedy answers of a GGUF file, with its adapter if it has one, in llama.cpp."""
-    from mnemosyne.engines.llama_server import Shape, opened
+    from mnemosyne.engines.llama_server import LlamaServer, Shape
 
     options = {
         "n_predict": TOKENS,
@@ -184,11 +184,14 @@ def from_llamacpp(model: Model, asked: Sequence[Probe]) -> list[list[int]]:
         "response_fields": ["tokens"],
     }
     answers = []
-    with opened(model, Shape(1, model.context)) as server:
+    server = LlamaServer(model, Shape(1, model.context), threads=0, states=None)
+    try:
         stops = {server.tokenize(stop)[0] for stop in prompt.STOPS}
         for probe in asked:
             reply = server.complete(0, server.tokenize(probe.prompt.text), options)
             answers.append([token for token in reply["tokens"] if token not in stops])
+    finally:
+        server.close()
     return answers
 
 
