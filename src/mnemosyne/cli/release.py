@@ -28,6 +28,7 @@ HERE = click.Path(exists=True, file_okay=False, path_type=Path)
               "q4_k_m.  [default: all]")  # fmt: skip
 @click.option("--probes", default=8, show_default=True, help="Questions whose greedy tokens are compared; 0: none.")
 @click.option("--measure", "bench", metavar="BENCH", help="Measure every file on this bench: the gate of the release.")
+@click.option("--database", "databases", multiple=True, help="Population of a bench that is a file. May be repeated.")
 @click.option("--limit", default=0, help="Measure on this many questions, spread over the bench.")
 @click.option("--evaluation", "evaluations", multiple=True, type=HERE,
               help="Finished evaluation for the model card. May be repeated.")  # fmt: skip
@@ -107,6 +108,8 @@ def _evaluate(models: Mapping[str, str], folder: Path, options: Mapping[str, Any
     from mnemosyne.evaluation import record
 
     arguments = ["--bench", options["bench"], "--model", ",".join(models.values()), "-o", str(folder), "--no-mirror"]
+    for url in options["databases"]:
+        arguments += ["--database", url]
     if options["limit"]:
         arguments += ["--limit", str(options["limit"])]
     evaluate.main(arguments, standalone_mode=False)

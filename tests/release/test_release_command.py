@@ -1,0 +1,113 @@
+"""`mnemosyne release` as a person calls it."""
+
+import json
+import sqlite3
+from pathlib import Path
+
+import pytest
+import tiny_qwen as tiny
+from tiny_qwen import Tiny
+
+from mnemosyne.cli import main
+from mnemosyne.datasets import Example, write_examples
+from mnemosyne.release import making, parity
+from mnemosyne.settings import Settings
+
+
+def release(*arguments: str) -> int:
+    with pytest.raises(SystemExit) as left:
+        main(["release", *arguments])
+    return int(left.value.code or 0)
+
+
+@pytest.fixture
+def home(small: Tiny, monkeypatch: pytest.MonkeyPatch) -> Tiny:
+    monkeypatch.setenv("MNEMOSYNE_HOME", str(small.settings.home))
+    monkeypatch.setenv("MNEMOSYNE_CONTEXT", "2048")
+    return small
+
+
+def test_a_run_becomes_a_measured_release(home: Tiny, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    """On a bench of one's own, with its database. The tiny model knows no SQL, so no file can be worse than another."""
+    database = tmp_path / "lab.sqlite"
+    with sqlite3.connect(database) as connection:
+        connection.executescript(
+            "CREATE TABLE samples (sample_id INTEGER PRIMARY KEY); INSERT INTO samples VALUES (1);"
+        )
+    connection.close()
+    bench = tmp_path / "bench.jsonl"
+    write_examples(bench, [Example("q1", "How many samples?", "SELECT COUNT(*) FROM samples", "own", "postgres")])
+    out = tmp_path / "out"
+    code = release(
+        str(home.run), "-o", str(out), "--name", "own-model", "--formats", "adapter-f16,adapter-q8_0,q8_0,bf16",
+        "--probes", "0", "--measure", str(bench), "--database", f"sqlite:///{database}",
+    )  # fmt: skip
+    said = capsys.readouterr()
+    assert code == 0, said.err
+    assert said.out.splitlines()[-1] == str(out)
+    record = json.loads((out / "release.json").read_text())
+    assert {one["form"] for one in record["measured"]} == {"adapter-f16", "adapter-q8_0", "q8_0", "bf16"}
+    assert {(one["bench"], one["way"], one["n"]) for one in record["measured"]} == {("bench", "greedy", 1)}
+    card = (out / "README.md").read_text()
+    assert "# own-model" in card
+    assert "### bench" in card
+    assert "own-model-bf16.gguf (greedy) *" in card
+    assert (tmp_path / "out-measured" / "report.html").is_file()
+    assert not (out / "model.safetensors").exists(), "not asked for"
+    assert "ADAPTER" not in (out / "Modelfile").read_text()
+
+
+def test_an_adapter_alone_is_quick_and_says_that_it_was_not_measured(home: Tiny, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    arguments = ("--formats", "adapter-q8_0", "--probes", "0", "--unmeasured")
+    assert release(str(home.run / "best"), "--name", "only", "-o", str(out), *arguments) == 0
+    assert {path.name for path in out.iterdir()} == {
+        "only-adapter-q8_0.gguf", "adapter", "Modelfile", "README.md", "release.json", "SHA256SUMS",
+    }  # fmt: skip
+    assert "were not measured" in (out / "README.md").read_text()
+    assert "ADAPTER ./only-adapter-q8_0.gguf" in (out / "Modelfile").read_text()
+
+
+def test_a_release_without_a_measure_must_be_wanted(home: Tiny, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    assert release(str(home.run), "-o", str(tmp_path / "out")) == 2
+    assert "--unmeasured" in capsys.readouterr().err
+    assert release(str(home.run)) == 2
+    assert "-o DIR" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
+def test_shipping_prints_the_entry_that_it_wrote(home: Tiny, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    entry = {"kind": "model", "about": "", "file": "t.gguf", "bytes": 1, "sha256": home.base.sha256, "licence": "",
+             "context": 2048}  # fmt: skip
+    (tmp_path / "catalogue.json").write_text(json.dumps({"tiny-base": entry}))
+    assert release(str(home.run), "--base", "tiny-base", "--name", "lab", "--ship", str(tmp_path)) == 0
+    printed = json.loads(capsys.readouterr().out)
+    assert printed["lab"]["local"] == "adapters/lab-q8_0.gguf"
+    assert json.loads((tmp_path / "catalogue.json").read_text())["lab"] == printed["lab"]
+
+
+@pytest.mark.weights
+@pytest.mark.slow
+def test_the_forms_of_the_half_billion_model_agree(tmp_path: Path) -> None:
+    """The real base, a small random adapter: merged, f16, Q8_0 and bf16 say what PEFT says; Q8_0 says what f16 says."""
+    from mnemosyne.release import adapters
+    from mnemosyne.training import base
+    from mnemosyne.weights import resolve
+
+    settings = Settings()
+    dense = base.prepare("qwen2.5-coder-0.5b-instruct", settings)
+    tensors = tiny.random_adapter(dense.config, 16, strength=0.02)
+    folder = tiny.write_adapter(tmp_path / "adapter", tensors, 16, 32.0, dense.name)
+    order = making.Order("small", formats=("adapter-f16", "adapter-q8_0", "bf16"), probes=2)
+    out = tmp_path / "out"
+    record = making.make(adapters.read(str(folder), settings), order, out, settings, lambda what: None)
+    assert [one["form"] for one in record["parity"]] == ["merged", "adapter-f16", "adapter-q8_0", "bf16"]
+    assert not [one for one in record["parity"] if one["faults"]]
+    assert record["files"]["adapter-q8_0"]["bytes"] < 0.56 * record["files"]["adapter-f16"]["bytes"]
+    said = [
+        parity.from_llamacpp(resolve(f"{dense.name}+{out}/small-adapter-{form}.gguf", settings), parity.probes(2))
+        for form in ("f16", "q8_0")
+    ]
+    assert said[0] == said[1]
+    bare = parity.from_llamacpp(resolve(dense.name, settings), parity.probes(2))
+    assert bare != said[0], "the adapter changes what is said"
