@@ -4,7 +4,7 @@ BIN := .venv/bin
 CODE := $(wildcard src tests benchmarks examples)
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: demo test check lint bench docs clean
+.PHONY: demo test check lint bench docs data clean
 
 demo: .venv/.demo
 	$(BIN)/mnemosyne demo
@@ -29,6 +29,10 @@ bench: .venv/.dev
 
 docs: .venv/.dev
 	$(BIN)/python -m mnemosyne.cli.reference docs/cli.md
+
+# The generated data sets, bit for bit, and their reports; finished blocks are kept, so a stopped run goes on.
+data: .venv/.dev
+	$(BIN)/python -m mnemosyne.lims.build_sets --docs docs
 
 clean:
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache build dist

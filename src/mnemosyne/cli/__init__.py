@@ -20,6 +20,7 @@ VERBS: dict[str, str] = {
     "models": "List the models of the catalogue.",
     "pull": "Fetch and verify the weights of a model.",
     "demo": "Create the demo laboratory and ask it three questions.",
+    "synth": "Synthesise verified question-SQL pairs for your own schema.",
     "train": "Fine-tune a model from a recipe.",
     "evaluate": "Measure models: EX, EM and VLD with intervals.",
     "compare": "Compare two evaluation runs.",

@@ -17,7 +17,7 @@ from sqlglot import exp
 
 from mnemosyne.datasets.example import Example
 from mnemosyne.datasets.overlap import OverlapIndex, normal_question
-from mnemosyne.synthesis.compose import Context, Draft, NotApplicable
+from mnemosyne.synthesis.compose import Context, Draft, Draws, NotApplicable
 from mnemosyne.synthesis.patterns import PATTERNS, Pattern
 from mnemosyne.synthesis.style import print_sql
 from mnemosyne.synthesis.verify import Verifier
@@ -120,7 +120,7 @@ class Maker:
         made = Block(number, [])
         seen: set[str] = set()
         for place, tier in enumerate(self._tiers(number)):
-            rng = Random(f"{self.plan.source}:{self.plan.seed}:{number}:{place}")
+            rng = Draws(f"{self.plan.source}:{self.plan.seed}:{number}:{place}")
             pair = self._pair(tier, rng, number, made, seen)
             if pair is not None:
                 made.examples.append(pair)

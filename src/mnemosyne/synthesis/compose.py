@@ -7,12 +7,12 @@ from collections.abc import Callable
 
 from sqlglot import exp
 
-from mnemosyne.synthesis.filters import Draft, Drawing, Filter, Hint, Item, NotApplicable
+from mnemosyne.synthesis.filters import Draft, Drawing, Draws, Filter, Hint, Item, NotApplicable
 from mnemosyne.synthesis.lexicon import ColumnWords, Measure, Relation, TableWords
 from mnemosyne.synthesis.phrasing import listing, plural
 from mnemosyne.synthesis.query import Query, frag
 
-__all__ = ["Context", "Draft", "Filter", "Hint", "Item", "NotApplicable"]
+__all__ = ["Context", "Draft", "Draws", "Filter", "Hint", "Item", "NotApplicable"]
 
 _AGGREGATES = {
     "avg": ("average", "mean"),

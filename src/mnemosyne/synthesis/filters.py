@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from random import Random
+from typing import Any
 
 from sqlglot import exp
 
@@ -25,6 +26,28 @@ class NotApplicable(Exception):
 
 _VALUED = ("name", "category")
 """Kinds of columns whose stored values people mention; spoken of more often than the others."""
+
+
+class Draws(Random):
+    """A random stream for which having nothing to choose from only means that this draw cannot be finished."""
+
+    def choice(self, seq: Any) -> Any:
+        """One of the items."""
+        if not seq:
+            raise NotApplicable
+        return super().choice(seq)
+
+    def choices(self, population: Any, weights: Any = None, *, cum_weights: Any = None, k: int = 1) -> Any:
+        """Items by weight."""
+        if not population:
+            raise NotApplicable
+        return super().choices(population, weights, cum_weights=cum_weights, k=k)
+
+    def sample(self, population: Any, k: int, *, counts: Any = None) -> Any:
+        """Different items."""
+        if len(population) < k:
+            raise NotApplicable
+        return super().sample(population, k, counts=counts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -409,7 +432,8 @@ class Drawing:
         recent = (self.world.today - span[1]).days < 45
         for _ in range(20):
             drawn = windows.draw(self.rng, span[0], span[1], self.world.today, recent)
-            if drawn.days >= days:
+            closed = "BETWEEN '" in drawn.sql or ":d = " in drawn.sql or ":d > " in drawn.sql
+            if drawn.days >= days and not (closed and column.moment):
                 return drawn
         raise NotApplicable
 

@@ -64,6 +64,8 @@ class ColumnWords:
     """A unit that is said after a number."""
     plain_values: bool = False
     """True when stored values are said as they are, never in lower case (names of people and places)."""
+    moment: bool = False
+    """True for a date column that also holds a time of day: only windows with open ends are right for it."""
     weight: float = 1.0
     """How often it is spoken of, against the other columns of its table."""
 
@@ -356,6 +358,7 @@ def _column(reader: _Reader, table: str, name: str, body: _Lines, line: int) -> 
         "group",
         "unit",
         "plain_values",
+        "moment",
         "weight",
     ]
     for key in body:
@@ -376,6 +379,7 @@ def _column(reader: _Reader, table: str, name: str, body: _Lines, line: int) -> 
         group=bool(body.get("group", True)),
         unit=str(body.get("unit") or ""),
         plain_values=bool(body.get("plain_values", False)),
+        moment=bool(body.get("moment", False)),
         weight=float(body.get("weight", 1.0)),
     )
 

@@ -15,7 +15,7 @@ from typing import cast
 import sqlglot
 from sqlglot import exp
 
-from mnemosyne.schema import ForeignKey, Schema, Table
+from mnemosyne.schema import ForeignKey, Schema, Table, writing
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +76,11 @@ class Graph:
             for name, path in found.items()
             if name not in ambiguous and not any(step.target in ambiguous for step in path)
         }
+
+    def identifier(self, name: str) -> exp.Expression:
+        """A name, quoted only where PostgreSQL would need it, as the prompt's DDL prints it."""
+        bare = writing.plain(name) and not (self.schema.case_sensitive and name != name.lower())
+        return tree_of(exp.to_identifier(name, quoted=not bare))
 
     def up(self, base: str) -> dict[str, Path]:
         """Tables above `base` (itself too), each with its only shortest path."""
@@ -158,7 +163,7 @@ class Query:
     def at(self, path: Path, column: str) -> exp.Expression:
         """A column of the table at `path`, joining it."""
         self.join(path)
-        return exp.column(exp.to_identifier(column), table=exp.to_identifier(self.key(path), quoted=True))
+        return exp.column(self.graph.identifier(column), table=exp.to_identifier(self.key(path), quoted=True))
 
     def col(self, table: str, column: str) -> exp.Expression:
         """A column of a table already joined, or of an ancestor of the base."""
@@ -246,7 +251,7 @@ class Query:
         return names
 
     def _table(self, path: Path, names: dict[Path, str]) -> exp.Expression:
-        table = exp.Table(this=exp.to_identifier(path[-1].target if path else self.base))
+        table = exp.Table(this=self.graph.identifier(path[-1].target if path else self.base))
         return tree_of(exp.alias_(table, names[path], table=True)) if names[path] else table
 
     def _on(self, path: Path) -> exp.Expression:

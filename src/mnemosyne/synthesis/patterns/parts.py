@@ -6,6 +6,7 @@ import re
 
 from sqlglot import exp
 
+from mnemosyne.schema import writing
 from mnemosyne.synthesis.compose import Context, Filter, Item, NotApplicable
 from mnemosyne.synthesis.lexicon import Measure, TableWords
 from mnemosyne.synthesis.patterns.registry import some_measure
@@ -74,7 +75,7 @@ def grouped(
 
 def key_name(key: Item) -> str:
     """The name of a key's column in a CTE."""
-    return key.key.partition(".")[2]
+    return writing.name(key.key.partition(".")[2])
 
 
 def drawn_group(

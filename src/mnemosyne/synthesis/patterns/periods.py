@@ -6,7 +6,7 @@ from sqlglot import exp
 
 from mnemosyne.synthesis.compose import Context, Draft, Filter, Item, NotApplicable
 from mnemosyne.synthesis.lexicon import ColumnWords, Measure, TableWords
-from mnemosyne.synthesis.patterns.parts import cte, fact
+from mnemosyne.synthesis.patterns.parts import cte, key_name, fact
 from mnemosyne.synthesis.patterns.registry import ask, date_column, draft, measured, pattern, some_measure
 from mnemosyne.synthesis.phrasing import number, plural
 from mnemosyne.synthesis.query import Query, frag, tree_of
@@ -99,7 +99,7 @@ def group_year_change(context: Context) -> Draft:
     context.apply(query, filters)
     if context.pool(column).nulls:
         query.where(frag(":d IS NOT NULL", d=d))
-    name = key.key.partition(".")[2]
+    name = key_name(key)
     window = f"LAG({value}) OVER (PARTITION BY {name} ORDER BY {unit})"
     diff = context.rng.random() < 0.6
     last = exp.alias_(frag(f"{value} - {window}" if diff else window), "change" if diff else f"previous_{unit}")
@@ -363,7 +363,7 @@ def top_group_of_period(context: Context) -> Draft:
     context.apply(query, filters)
     if context.pool(column).nulls:
         query.where(frag(":d IS NOT NULL", d=d))
-    outer = exp.select(unit, key.key.partition(".")[2], "n").from_("t").where(frag("rn = 1"))
+    outer = exp.select(unit, key_name(key), "n").from_("t").where(frag("rn = 1"))
     by = "" if column.name == base.when else f" of {column.nouns[0]}"
     question = ask(
         context,

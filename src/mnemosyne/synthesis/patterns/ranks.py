@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sqlglot import exp
 
+from mnemosyne.schema import writing
 from mnemosyne.synthesis.compose import Context, Draft, NotApplicable
 from mnemosyne.synthesis.patterns.parts import cte, determined, drawn_group, fact, key_name
 from mnemosyne.synthesis.patterns.registry import ask, draft, measured, pattern
@@ -136,7 +137,7 @@ def previous_row(context: Context) -> Draft:
         cols = f"the {column.nouns[0]}, the {value.nouns[0]} and the {what} {value.nouns[0]}"
         if context.pool(value).nulls:
             query.where(frag(":v IS NOT NULL", v=v))
-    elif context.rng.random() < 0.6 and not ahead:
+    elif context.rng.random() < 0.6 and not ahead and not column.moment:
         query.select(
             frag(":d - LAG(:d) OVER (PARTITION BY :k ORDER BY :d, :l)", k=k, d=d, l=label), "days_since_previous"
         )
@@ -223,8 +224,8 @@ def repeated(context: Context) -> Draft:
     context.apply(inner, filters)
     only_keys = context.rng.random() < 0.5
     name = key_name(key)
-    outer = exp.select(name, *([] if only_keys else [base.label])).from_("t")
-    outer = outer.where(frag(f"{state} = :v AND previous = :v", v=literal))
+    outer = exp.select(name, *([] if only_keys else [writing.name(base.label)])).from_("t")
+    outer = outer.where(frag(f"{writing.name(state)} = :v AND previous = :v", v=literal))
     if only_keys:
         outer = outer.distinct()
     np = context.people(base, filters)
@@ -284,7 +285,7 @@ def row_rank(context: Context) -> Draft:
     if context.pool(value).nulls:
         inner.where(frag(":v IS NOT NULL", v=v))
     outer = (
-        exp.select(key_name(key), base.label, value.name)
+        exp.select(key_name(key), writing.name(base.label), writing.name(value.name))
         .from_("t")
         .where(frag("rn = 1" if count == 1 else f"rn <= {count}"))
     )
@@ -315,6 +316,8 @@ def sequence_number(context: Context) -> Draft:
     if not base.when:
         raise NotApplicable
     column = base.columns[base.when]
+    if column.moment:
+        raise NotApplicable
     key = context.key(base)
     filters = context.filters(base, context.rng.choice([0, 1, 1]), avoid=(key.key,), time=0.1, terms=0.3)
     inner = context.query(base.name)

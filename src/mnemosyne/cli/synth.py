@@ -1,0 +1,93 @@
+"""`mnemosyne synth`: verified question-SQL pairs for your own database."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from mnemosyne.cli import console
+
+if TYPE_CHECKING:
+    from mnemosyne.synthesis.generate import Progress
+
+
+@click.command("synth")
+@click.option("--db", "url", required=True, help="The database: a file, sqlite:///…, duckdb:///… or postgresql://…")
+@click.option("-o", "--output", type=click.Path(file_okay=False, path_type=Path), required=True, help="A folder.")
+@click.option(
+    "--lexicon", type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="What things are called. Default: OUTPUT/lexicon.yaml, drafted when it is not there.",
+)  # fmt: skip
+@click.option("-n", "--count", type=click.IntRange(min=1), default=1_000, show_default=True, help="Pairs wanted.")
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Other seeds, other pairs.")
+@click.option("--draft", "only_draft", is_flag=True, help="Only draft the lexicon, so that you can edit it first.")
+@click.option("--exclude", multiple=True, metavar="COLUMN", help="Never read this column (name or table.name).")
+@click.option(
+    "--disguise", multiple=True, metavar="COLUMN",
+    help="Replace this column's values by look-alikes in questions and SQL; '*' means every text column.",
+)  # fmt: skip
+@click.option("--today", type=click.DateTime(["%Y-%m-%d"]), metavar="YYYY-MM-DD", help="What CURRENT_DATE means.")
+@click.option("--workers", type=click.IntRange(min=1), default=1, show_default=True, help="Processes.")
+@click.option("--ray", is_flag=True, help="Make pairs on Ray (extra 'cluster').")
+@click.option("--name", default="own", show_default=True, help="Name of the schema in the pairs.")
+@click.option("--quiet", "-q", is_flag=True, help="No progress.")
+def command(
+    url: str,
+    output: Path,
+    lexicon: Path | None,
+    count: int,
+    seed: int,
+    only_draft: bool,
+    exclude: tuple[str, ...],
+    disguise: tuple[str, ...],
+    today: datetime | None,
+    workers: int,
+    ray: bool,
+    name: str,
+    quiet: bool,
+) -> int:
+    """Synthesise verified question-SQL pairs for the schema of a database.
+
+    A lexicon (YAML) says what tables, columns and values are called; the first one is drafted from the schema, and
+    better words in it give better questions. Every pair is run on three populations (thinned copies of your
+    database, or invented rows when it is empty) and kept only when its rows tell it apart from queries that are
+    nearly the same. Your database is only ever read. A stopped run goes on where it was.
+    """
+    from mnemosyne.grounding.linking import Linker
+    from mnemosyne.synthesis import own
+    from mnemosyne.synthesis.pools import Privacy
+
+    order = own.Order(
+        url, output, count, seed, lexicon, Privacy(frozenset(exclude), frozenset(disguise)),
+        today.date() if today else None, name, workers, ray,
+    )  # fmt: skip
+    _, file = own.prepare(order)
+    if only_draft:
+        click.echo(f"The lexicon is {file}. Edit it, then run the same command without --draft.")
+        return 0
+    started = time.perf_counter()
+    with _progress(quiet) as progress:
+        made = own.synthesise(order, progress, Linker)
+    told = 100 * made.told_apart.total() / max(1, made.tried.total())
+    click.echo(f"{len(made.examples):,} pairs in {time.perf_counter() - started:.0f} s: {output / 'pairs.jsonl.gz'}")
+    click.echo(f"{told:.1f} % of {made.tried.total():,} neighbours told apart. Report: {output / 'report.md'}")
+    if made.exhausted:
+        click.echo(f"Fewer than the {count:,} wanted: add words to {file}, or rows to the database.", err=True)
+    return 0 if made.examples else 1
+
+
+@contextmanager
+def _progress(quiet: bool) -> Iterator[Progress | None]:
+    """The pairs kept so far, on a terminal."""
+    err = console.stderr()
+    if quiet or not err.is_terminal:
+        yield None
+        return
+    with err.status("Opening the database …") as status:
+        yield lambda kept, wanted: status.update(f"{kept:,} of {wanted:,} pairs")
