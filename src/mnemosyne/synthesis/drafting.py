@@ -267,6 +267,11 @@ def _column(table: Table, column: Column, label: str, keys: set[str], facts: _Fa
     if column.nullable and kind != "id":
         made["null"] = {"post": [f"without {_a(noun)}", f"with no {noun}"]}
         made["not_null"] = {"post": [f"with {_a(noun)}", f"that have {_a(noun)}"]}
+    done = re.fullmatch(
+        r"(?:date |time )?([a-z]+ed|sent|taken|sold|built|paid|born)(?: (?:date|at|on|time))?", words(column.name)
+    )
+    if kind == "date" and done:
+        made["done"] = [done.group(1)]
     if kind == "date" and type_name(column.type) == "TIMESTAMP":
         made["moment"] = True
     return made

@@ -7,7 +7,7 @@ from sqlglot import exp
 from mnemosyne.synthesis.compose import Context, Draft, Filter, Item, NotApplicable
 from mnemosyne.synthesis.lexicon import ColumnWords, Measure, TableWords
 from mnemosyne.synthesis.patterns.parts import cte, key_name, fact
-from mnemosyne.synthesis.patterns.registry import ask, date_column, draft, measured, pattern, some_measure
+from mnemosyne.synthesis.patterns.registry import ask, date_column, draft, measured, participle, pattern, some_measure
 from mnemosyne.synthesis.phrasing import number, plural
 from mnemosyne.synthesis.query import Query, frag, tree_of
 
@@ -237,7 +237,7 @@ def pivot_periods(context: Context) -> Draft:
         query.select(frag("COUNT(*) FILTER (WHERE :a) - COUNT(*) FILTER (WHERE :b)", a=later, b=earlier), "change")
     query.group(k)
     context.apply(query, filters)
-    done = next((x for x in column.done if not x.startswith(("that", "who"))), "dated")
+    done = participle(context, base, column)
     np = context.people(base, filters)
     tail = context.rng.choice([", and the difference", " and the change"]) if change else ""
     question = ask(
@@ -277,7 +277,7 @@ def more_than_before(context: Context) -> Draft:
     query.group(k)
     query.having.append(frag(":a > :b" if more else ":a < :b", a=first, b=second))
     context.apply(query, filters)
-    done = next((x for x in column.done if not x.startswith(("that", "who"))), "dated")
+    done = participle(context, base, column)
     tail = ", with both numbers" if with_value else ""
     question = ask(
         context,

@@ -163,3 +163,11 @@ def date_column(context: Context, base: TableWords) -> ColumnWords:
         raise NotApplicable
     usual = [c for c in dates if c.name == base.when]
     return usual[0] if usual and context.rng.random() < 0.65 else context.rng.choice(dates)
+
+
+def participle(context: Context, base: TableWords, column: ColumnWords) -> str:
+    """What is said of rows by a date: `collected`; `dated` only where it can mean no other column."""
+    said = next((word for word in column.done if not word.startswith(("that", "who"))), "")
+    if not said and sum(c.kind == "date" for c in base.columns.values()) > 1:
+        raise NotApplicable
+    return said or "dated"

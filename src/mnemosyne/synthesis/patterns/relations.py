@@ -9,7 +9,7 @@ from sqlglot import exp
 
 from mnemosyne.synthesis.compose import Context, Draft, Filter, NotApplicable
 from mnemosyne.synthesis.lexicon import Relation, TableWords
-from mnemosyne.synthesis.patterns.registry import ask, date_column, draft, pattern
+from mnemosyne.synthesis.patterns.registry import ask, date_column, draft, participle, pattern
 from mnemosyne.synthesis.phrasing import noun_phrase, number, plural, rank
 from mnemosyne.synthesis.query import Query, frag
 
@@ -266,7 +266,7 @@ def first_in(context: Context) -> Draft:
     query.select(label).group(label)
     query.having.append(window.on(frag("MAX(:d)" if last else "MIN(:d)", d=query.col(child.name, column.name))))
     word = context.rng.choice(["last", "latest", "most recent"] if last else ["first", "earliest"])
-    done = next((d for d in column.done if not d.startswith(("that", "who"))), "dated")
+    done = participle(context, child, column)
     question = ask(
         context,
         "Which {parents} had their {word} {child} {done} {window}?",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlglot import exp
 
 from mnemosyne.synthesis.compose import Context, Draft, NotApplicable
-from mnemosyne.synthesis.patterns.registry import ask, draft, pattern, top_number, which
+from mnemosyne.synthesis.patterns.registry import ask, draft, participle, pattern, top_number, which
 from mnemosyne.synthesis.phrasing import listing, plural
 from mnemosyne.synthesis.query import frag
 
@@ -180,7 +180,7 @@ def top_rows(context: Context) -> Draft:
     np = context.people(base, filters)
     cols = f"{label.nouns[0]} and {column.nouns[0]}" if with_value else label.nouns[0]
     if column.kind == "date":
-        done = context.rng.choice(column.done or ("dated",))
+        done = context.rng.choice(column.done or (participle(context, base, column),))
         simple_done = " " not in done or done.startswith(("signed", "taken", "logged", "booked", "drawn"))
         order = ("most recently" if desc else "earliest") if simple_done else ""
         templates = [
