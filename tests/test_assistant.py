@@ -122,6 +122,16 @@ def test_empty_and_failing_results_lose_a_vote(laboratory: Database) -> None:
     assert answer.agreement == 0.2
 
 
+def test_a_vote_without_an_answer_gives_the_reason_of_its_largest_group(laboratory: Database) -> None:
+    stopped = "SELECT COUNT(*) FROM samples HAVING NTILE(0) OVER () > 1"
+    refused = ask(laboratory, WRONG_NAME, WRONG_NAME, stopped, votes=3)
+    assert refused.refusal is not None
+    assert refused.refusal.reason in refused.problem
+    failed = ask(laboratory, stopped, stopped, WRONG_NAME, votes=3)
+    assert failed.refusal is None
+    assert "database stopped" in failed.problem
+
+
 def test_the_greedy_draft_wins_a_tie(laboratory: Database) -> None:
     assert ask(laboratory, "SELECT 1", COUNT, votes=2).written == "SELECT 1"
 

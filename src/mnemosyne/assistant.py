@@ -107,8 +107,10 @@ class Answer:
     @property
     def refusal(self) -> Refusal | None:
         """The guard's refusal, when that is why there is no answer."""
-        last = self.steps[-1].checked if self.steps and self.problem else None
-        return last if isinstance(last, Refusal) else None
+        if not self.problem:
+            return None
+        chosen = next((step.checked for step in reversed(self.steps) if step.sql == self.written), None)
+        return chosen if isinstance(chosen, Refusal) else None
 
 
 @dataclass(slots=True)
@@ -164,7 +166,12 @@ class Assistant:
             database.close()
             raise
         limits = Limits(chosen.query_timeout_seconds, chosen.max_rows, chosen.max_bytes, chosen.memory_mb)
-        return cls.over(engine, database, options=options, limits=limits)
+        try:
+            return cls.over(engine, database, options=options, limits=limits)
+        except BaseException:
+            engine.close()
+            database.close()
+            raise
 
     @classmethod
     def over(
