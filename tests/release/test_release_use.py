@@ -11,7 +11,7 @@ import tiny_qwen as tiny
 from tiny_qwen import Tiny
 
 from mnemosyne import prompt
-from mnemosyne.engines import Sampling
+from mnemosyne.engines import Sampling, open_engine
 from mnemosyne.engines.llama_server import library
 from mnemosyne.engines.llamacpp import LlamaCppEngine
 from mnemosyne.errors import ReleaseError
@@ -112,6 +112,24 @@ def test_an_openai_compatible_server_gives_the_same_sql(server: str, wanted: str
     assert seen["sql"].startswith(wanted)
     applied = httpx.post(f"{server}/apply-template", json={"messages": seen["body"]["messages"]}).json()["prompt"]
     assert applied == prompt.build(DDL, QUESTION).text
+
+
+def test_mnemosyne_uses_such_a_server_as_its_engine(server: str, wanted: str, small: Tiny) -> None:
+    engine = open_engine(f"openai:{server}/v1", small.settings)
+    try:
+        [completion] = engine.complete(prompt.build(DDL, QUESTION), Sampling(max_tokens=TOKENS))
+    finally:
+        engine.close()
+    assert completion.text == wanted
+
+
+def test_mnemosyne_reads_the_merged_folder_with_transformers(folder: Path, wanted: str, small: Tiny) -> None:
+    engine = open_engine(f"transformers:{folder}", small.settings)
+    try:
+        [completion] = engine.complete(prompt.build(DDL, QUESTION), Sampling(max_tokens=TOKENS))
+    finally:
+        engine.close()
+    assert completion.text[:8] == wanted[:8]
 
 
 def test_the_template_in_the_file_takes_control_tokens_apart(server: str) -> None:

@@ -128,16 +128,19 @@ def test_an_adapter_on_the_wrong_base_is_caught_by_parity(small: Tiny, tmp_path:
         parity.demand([found])
 
 
-def test_a_file_that_loses_more_than_a_point_stops_the_release(small: Tiny, tmp_path: Path) -> None:
-    order = making.Order(
-        "tiny-lab",
-        formats=("bf16", "q4_k_m"),
-        probes=0,
-        measure=lambda models: [evaluation(models, {"q4_k_m": 84.9}, ex=86.0)],
-    )
+def test_a_file_that_loses_more_than_a_point_stops_the_release(small: Tiny, made: Made, tmp_path: Path) -> None:
+    sums = {}
+
+    def measure(models: Mapping[str, str]) -> list[dict]:
+        sums.update({form: making.sha256(Path(file)) for form, file in models.items()})
+        return [evaluation(models, {"q4_k_m": 84.9}, ex=86.0)]
+
+    order = making.Order("tiny-lab", formats=("bf16", "q4_k_m"), probes=0, measure=measure)
     with pytest.raises(ReleaseError, match=r"q4_k_m loses 1\.1 points of EX on lab-dev \(84\.9\)"):
         making.make(small.adapter, order, tmp_path / "out", small.settings, lambda what: None)
     assert not list(tmp_path.iterdir()), "nothing is left"
+    before = {form: made.record["files"][form]["sha256"] for form in sums}
+    assert sums == before, "the same adapter gives the same bytes, so its evaluation still counts"
 
 
 def test_only_evaluations_of_exactly_these_bytes_count(small: Tiny) -> None:
