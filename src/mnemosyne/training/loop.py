@@ -226,24 +226,25 @@ def run(trainer: Trainer, measure: Measure | None, listen: Listen) -> None:
     Calls `listen` with each Measured after the trainer's `measurements` holds it, so that the listener may
     export the adapter of a new best.
     """
-    recipe = trainer.recipe
+    recipe, validation = trainer.recipe, trainer.recipe.validation
     saved = measured = time.monotonic()
     checkpoint.need_room(trainer.checkpoints, trainer.checkpoint_bytes())
     while trainer.done < len(trainer.steps):
         listen(trainer.step())
         now = time.monotonic()
         last = trainer.done == len(trainer.steps)
-        validation = recipe.validation
-        if measure is not None and validation and (last or now - measured > validation.minutes * 60):
+        if last or now - saved > recipe.checkpoint_minutes * 60:
+            trainer.save()
+            saved = time.monotonic()
+            checkpoint.need_room(trainer.checkpoints, trainer.checkpoint_bytes())
+        if measure is not None and validation and not last and now - measured > validation.minutes * 60:
             _measure(trainer, measure, listen)
             measured = saved = time.monotonic()
             if _impatient(trainer.measurements, validation.patience):
                 log.info("no better measurement in the last %d: stopping early", validation.patience)
                 return
-        elif last or now - saved > recipe.checkpoint_minutes * 60:
-            trainer.save()
-            saved = time.monotonic()
-            checkpoint.need_room(trainer.checkpoints, trainer.checkpoint_bytes())
+    if measure is not None and not any(old.step == trainer.done for old in trainer.measurements):
+        _measure(trainer, measure, listen)
 
 
 def _measure(trainer: Trainer, measure: Measure, listen: Listen) -> None:
