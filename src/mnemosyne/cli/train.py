@@ -73,7 +73,33 @@ def _train(recipe: Recipe, folder: Path, out: Path, resume: bool) -> int:
 
 
 def _dry_run(recipe: Recipe, folder: Path) -> int:
-    raise TrainingError("--dry-run is not ready yet.")
+    from mnemosyne.cli.train_progress import clock
+    from mnemosyne.settings import load as load_settings
+    from mnemosyne.training import run
+    from mnemosyne.training.estimate import Spread, available_memory, estimate
+
+    prepared = run.prepare(recipe, folder, load_settings())
+    found = estimate(prepared)
+
+    def spread(name: str, tokens: Spread) -> str:
+        return f"{name:10} {tokens.mean:8.1f} {tokens.median:8,} {tokens.high:8,} {tokens.most:8,}"
+
+    click.echo(f"rows       {found.rows:,} of {found.schemas:,} schemas, {found.too_long:,} left out as too long")
+    click.echo("tokens         mean   median     95 %     most")
+    for name, tokens in (("prefix", found.prefix), ("question", found.question), ("answer", found.answer)):
+        click.echo(spread(name, tokens))
+    click.echo(
+        f"steps      {found.steps:,} of about {found.questions / found.steps:.0f} questions, {found.passes:,} passes"
+    )
+    click.echo(
+        f"computed   {found.tokens:,} tokens; as separate sequences {found.alone:,} ({found.alone / found.tokens:.1f} times)"
+    )
+    click.echo(f"memory     {found.memory_bytes / 1e9:.1f} GB of {available_memory() / 1e9:.1f} GB available")
+    click.echo(
+        f"time       {clock(found.seconds)} on this machine as busy as it is now,"
+        f" {found.seconds / found.questions:.2f} s a question, measurements not counted"
+    )
+    return 0
 
 
 def _judge(recipe: Recipe, out: Path) -> Judge:

@@ -24,7 +24,7 @@ from mnemosyne.datasets.example import Example
 from mnemosyne.datasets.jsonl import read_examples
 from mnemosyne.errors import TrainingError
 from mnemosyne.settings import Settings
-from mnemosyne.training import adapter_gguf, base, data, loop, lora, plan
+from mnemosyne.training import adapter_gguf, base, data, estimate, loop, lora, plan
 from mnemosyne.training.data import Loaded
 from mnemosyne.training.live import Live
 from mnemosyne.training.loop import Listen, Measured, StepDone, Trainer
@@ -75,6 +75,7 @@ def train(prepared: Prepared, out: Path, *, resume: bool, judge: Judge | None, l
     recipe = prepared.recipe
     if out.exists() and any(out.iterdir()) and not resume:
         raise TrainingError(f"{out} is not empty.", hint="--resume goes on there; --out names another folder.")
+    estimate.need_memory(prepared)
     out.mkdir(parents=True, exist_ok=True)
     model = base.load_model(prepared.base)
     trainer = Trainer(model, recipe, prepared.steps, out)
