@@ -4,7 +4,7 @@ A model that sees only one laboratory forgets the rest. These rows are kept only
 PostgreSQL form returns the gold's rows (Spider) or runs on the schema (sets without data), and
 when they share nothing with any evaluation question.
 
-    python -m mnemosyne.training.general --spider FOLDER --context FILE … -o DIR
+    python -m mnemosyne.training.general --spider FOLDER --context FILE … --hub gretel -o DIR
 """
 
 from __future__ import annotations
@@ -12,8 +12,9 @@ from __future__ import annotations
 import json
 import random
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from importlib.resources import files
 from pathlib import Path
 
@@ -21,10 +22,10 @@ import click
 
 from mnemosyne import guard
 from mnemosyne.databases import Database, Limits, open_database
-from mnemosyne.datasets import Example, fingerprint, read_examples, write_examples
+from mnemosyne.datasets import Example, fingerprint, hub, read_examples, write_examples
 from mnemosyne.datasets.overlap import OverlapIndex
 from mnemosyne.datasets.postgres import NotPostgres, to_postgres
-from mnemosyne.datasets.public import Malformed, Row, create_context, local_rows, spider
+from mnemosyne.datasets.public import CAP, HUB, Malformed, Row, create_context, gretel, local_rows, spider
 from mnemosyne.datasets.quality import Report, Rules, keep
 from mnemosyne.guard.query import Dialect, SafeQuery
 from mnemosyne.results import Result, same
@@ -166,6 +167,7 @@ def mixture(
 @click.command()
 @click.option("--spider", "spider_folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.option("--context", "context_files", multiple=True, type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--hub", "hub_names", multiple=True, type=click.Choice(sorted(HUB)), help="A set on the model hub.")
 @click.option("-o", "--output", required=True, type=click.Path(file_okay=False, path_type=Path))
 @click.option("--seed", default=0, show_default=True)
 @click.option("--per-schema", default=27, show_default=True, help="Rows of a Spider database in general.jsonl.gz.")
@@ -173,12 +175,13 @@ def mixture(
 def main(
     spider_folder: Path | None,
     context_files: tuple[Path, ...],
+    hub_names: tuple[str, ...],
     output: Path,
     seed: int,
     per_schema: int,
     of_others: int,
 ) -> None:
-    """Build the general rows: OUTPUT/spider.jsonl.gz with its schemas, one file for each --context, and a mixture."""
+    """Build the general rows: OUTPUT/spider.jsonl.gz with its schemas, one for each other set, and a mixture."""
     ddl_of: dict[str, str] = {}
     spider_rows: list[Example] = []
     others: list[Example] = []
@@ -196,15 +199,28 @@ def main(
         databases.close()
         spider_rows = kept
         _save(output / "spider.jsonl.gz", kept, [report, kept_report], malformed)
-    for path in context_files:
+    for name, read in _sets(context_files, hub_names):
         malformed, report = Malformed(), Report()
-        rows = create_context(without_spider(local_rows(path)), malformed, source=path.parent.name)
-        rewritten = in_postgres(rows, report)
+        rewritten = in_postgres(read(malformed), report)
         kept, kept_report = keep(rewritten, rules, execute=runs_on_its_schema, protected=protected)
         others += kept
-        _save(output / f"{path.parent.name}.jsonl.gz", kept, [report, kept_report], malformed)
+        _save(output / f"{name}.jsonl.gz", kept, [report, kept_report], malformed)
     mixed = mixture(spider_rows, ddl_of, others, per_schema=per_schema, of_others=of_others, seed=seed)
     _save(output / "general.jsonl.gz", mixed, [], Malformed())
+
+
+Read = Callable[[Malformed], Iterator[Example]]
+"""A set's examples; malformed rows are counted."""
+
+
+def _sets(context_files: Sequence[Path], hub_names: Sequence[str]) -> Iterator[tuple[str, Read]]:
+    """Sets without data: local files in the shape of sql-create-context, and sets of the hub."""
+    for path in context_files:
+        rows = without_spider(local_rows(path))
+        yield path.parent.name, partial(create_context, rows, source=path.parent.name)
+    for name in hub_names:
+        reader = gretel if name == "gretel" else create_context
+        yield name, partial(reader, without_spider(hub.rows(name, limit=4 * CAP)))
 
 
 def _save(path: Path, kept: list[Example], reports: list[Report], malformed: Malformed) -> None:
