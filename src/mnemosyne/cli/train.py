@@ -47,8 +47,12 @@ def command(
         wanted = replace(wanted, max_steps=max_steps)
     settings = load_settings()
     prepare_process(threads or settings.threads)
-    folder = recipes.find(recipe).parent
+    folder = recipes.folder_of(recipe)
     out = out or Path("runs") / wanted.name
+    if wanted.frame != "shared-prefix":
+        if dry_run:
+            raise TrainingError(f"--dry-run knows the frame shared-prefix; {wanted.name} uses {wanted.frame}.")
+        return _train_with_trl(wanted, folder, out, resume)
     if dry_run:
         return _dry_run(wanted, folder)
     return _train(wanted, folder, out, resume)
@@ -67,8 +71,18 @@ def _train(recipe: Recipe, folder: Path, out: Path, resume: bool) -> int:
     judge = _judge(recipe, out) if recipe.validation and recipe.validation.database else None
     with Screen(err, len(prepared.steps)) as screen:
         best = run.train(prepared, out, resume=resume, judge=judge, listen=screen)
-    err.print(f"Adapter: {best / 'adapter.gguf'}")
-    err.print(f"Use it: mnemosyne ask --model {recipe.base}+{best / 'adapter.gguf'} …")
+    err.print(f"Adapter: {best / 'adapter.gguf'}", soft_wrap=True)
+    err.print(f"Use it: mnemosyne ask --model {recipe.base}+{best / 'adapter.gguf'} …", soft_wrap=True)
+    return 0
+
+
+def _train_with_trl(recipe: Recipe, folder: Path, out: Path, resume: bool) -> int:
+    from mnemosyne.settings import load as load_settings
+    from mnemosyne.training import trl_frame
+
+    judge = _judge(recipe, out) if recipe.frame == "grpo" and recipe.validation else None
+    target = trl_frame.train(recipe, folder, out, load_settings(), resume=resume, judge=judge)
+    console.stderr().print(f"Adapter: {target / 'adapter.gguf'}")
     return 0
 
 
@@ -91,9 +105,8 @@ def _dry_run(recipe: Recipe, folder: Path) -> int:
     click.echo(
         f"steps      {found.steps:,} of about {found.questions / found.steps:.0f} questions, {found.passes:,} passes"
     )
-    click.echo(
-        f"computed   {found.tokens:,} tokens; as separate sequences {found.alone:,} ({found.alone / found.tokens:.1f} times)"
-    )
+    times = found.alone / found.tokens
+    click.echo(f"computed   {found.tokens:,} tokens; as separate sequences {found.alone:,} ({times:.1f} times)")
     click.echo(f"memory     {found.memory_bytes / 1e9:.1f} GB of {available_memory() / 1e9:.1f} GB available")
     click.echo(
         f"time       {clock(found.seconds)} on this machine as busy as it is now,"

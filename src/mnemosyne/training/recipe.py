@@ -27,7 +27,7 @@ class Source:
     """A file of rows to train on."""
 
     path: str
-    """JSONL (.gz) of examples, relative to the recipe; `mnemosyne:lab-train.jsonl.gz` is a shipped set."""
+    """JSONL (.gz) of examples, relative to the recipe (for a shipped recipe: to the current folder); `mnemosyne:lab-train.jsonl.gz` is a shipped set."""
     weight: float = 1.0
     """How often its rows come in an epoch: 0.5 is a random half (another each epoch), 2 is each row twice."""
     cap: int = 0
@@ -126,6 +126,11 @@ def find(path: str | Path) -> Path:
         f"There is no recipe {path}.",
         hint=(f"Did you mean {near[0]}? " if near else "") + "Shipped: " + ", ".join(sorted(shipped)) + ".",
     )
+
+
+def folder_of(path: str | Path) -> Path:
+    """The folder that a recipe's data paths are relative to: its own; for a shipped recipe the current one."""
+    return Path(path).parent if Path(path).is_file() else Path()
 
 
 def parse(text: str, where: str = "recipe") -> Recipe:
@@ -258,6 +263,8 @@ def _check(recipe: Recipe, reader: _Reader, node: yaml.MappingNode) -> None:
             f"pack_tokens ({recipe.pack_tokens}) is below max_tokens ({recipe.max_tokens}).",
             "One row must fit one pass.",
         )
+    if recipe.frame == "trl" and recipe.validation and recipe.select != "loss":
+        raise reader.fail(at.get("select", node), "frame trl chooses the checkpoint by loss.", "Write select: loss.")
     if recipe.frame == "shared-prefix":
         for name in ("load_in_4bit", "micro_batch"):
             if getattr(recipe, name):

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.training import tiny
+import tiny_training as tiny
 
 torch = pytest.importorskip("torch")
 

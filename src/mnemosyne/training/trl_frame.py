@@ -1,0 +1,275 @@
+"""The frame of the reference: TRL's SFTTrainer and GRPOTrainer with PEFT, for GPUs (and for tiny models anywhere).
+
+SFT trains on the rows of `rows.tokenise`, so prompt and loss mask are those of the shared-prefix frame. GRPO writes
+answers to the questions and is rewarded for those that return the gold's rows. On several GPUs start it through
+`accelerate launch -m mnemosyne train RECIPE`; QLoRA needs bitsandbytes.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import logging
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mnemosyne import prompt
+from mnemosyne.datasets.example import Example
+from mnemosyne.datasets.jsonl import read_examples
+from mnemosyne.errors import MissingExtra, TrainingError, UnknownModel
+from mnemosyne.settings import Settings
+from mnemosyne.training import adapter_gguf, base, data
+from mnemosyne.training.recipe import Recipe
+from mnemosyne.training.rows import Row, encoder
+
+log = logging.getLogger(__name__)
+
+Judge = Callable[[Sequence[tuple[Example, str]]], list[bool]]
+"""(example, SQL that the model wrote) to whether it returns the gold's rows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a frame runs."""
+
+    cuda: bool
+    """True with an NVIDIA GPU."""
+    bitsandbytes: bool
+    """True when the library is installed."""
+
+    @classmethod
+    def here(cls) -> Place:
+        """This machine."""
+        import torch
+
+        return cls(torch.cuda.is_available(), importlib.util.find_spec("bitsandbytes") is not None)
+
+
+def optimizer_name(recipe: Recipe, place: Place) -> str:
+    """TRL's name of the optimizer; torch AdamW where 8-bit is not available, and the log says so."""
+    if recipe.optimizer == "adamw":
+        return "adamw_torch"
+    if place.cuda and place.bitsandbytes:
+        return "adamw_8bit"
+    log.warning("8-bit AdamW needs bitsandbytes and an NVIDIA GPU; torch AdamW is used")
+    return "adamw_torch"
+
+
+def check(recipe: Recipe, place: Place) -> None:
+    """Raise TrainingError, MissingExtra when `recipe` cannot run at `place`: before anything is loaded."""
+    if importlib.util.find_spec("trl") is None or importlib.util.find_spec("peft") is None:
+        raise MissingExtra("train", f"Frame {recipe.frame}")
+    if not recipe.load_in_4bit:
+        return
+    if not place.cuda:
+        raise TrainingError(
+            f"{recipe.name} trains on 4-bit weights, which needs an NVIDIA GPU; there is none here.",
+            hint="`mnemosyne train mnemosyne-0.5b` and `mnemosyne-1.5b` run on the CPU.",
+        )
+    if not place.bitsandbytes:
+        raise TrainingError(f"{recipe.name} trains on 4-bit weights.", hint="pip install bitsandbytes")
+
+
+def train(
+    recipe: Recipe, folder: Path, out: Path, settings: Settings, *, resume: bool = False, judge: Judge | None = None
+) -> Path:
+    """Train with SFTTrainer or GRPOTrainer as `recipe.frame` says; gives the folder of the adapter."""
+    place = Place.here()
+    check(recipe, place)
+    if out.exists() and any(out.iterdir()) and not resume:
+        raise TrainingError(f"{out} is not empty.", hint="--resume goes on there; --out names another folder.")
+    out.mkdir(parents=True, exist_ok=True)
+    name, source = _source(recipe, settings)
+    model, tokenizer = _load(recipe, source, place)
+    make = _sft if recipe.frame == "trl" else _grpo
+    trainer = make(recipe, folder, out, model, tokenizer, place, judge)
+    trainer.train(resume_from_checkpoint=_newest(out) if resume else None)
+    target = out / ("best" if getattr(trainer.args, "load_best_model_at_end", False) else "last")
+    export(trainer.model, recipe, name, target)
+    (out / "log.json").write_text(json.dumps(trainer.state.log_history, indent=1) + "\n")
+    return target
+
+
+def _source(recipe: Recipe, settings: Settings) -> tuple[str, str]:
+    """The base as (name, what transformers loads): a folder, dequantised catalogue weights, or a hub repository."""
+    if (Path(recipe.base) / "config.json").is_file():
+        return recipe.base, recipe.base
+    try:
+        return recipe.base, str(base.prepare(recipe.base, settings).folder)
+    except UnknownModel:
+        if recipe.base.count("/") != 1:
+            raise
+        return recipe.base, recipe.base
+
+
+def _load(recipe: Recipe, source: str, place: Place) -> tuple[Any, Any]:
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    options: dict[str, Any] = {}
+    if recipe.load_in_4bit:
+        from transformers import BitsAndBytesConfig
+
+        options["quantization_config"] = BitsAndBytesConfig(
+            load_in_4bit=True,
+            bnb_4bit_quant_type="nf4",
+            bnb_4bit_use_double_quant=True,
+            bnb_4bit_compute_dtype=torch.bfloat16,
+        )
+    model = AutoModelForCausalLM.from_pretrained(source, dtype=torch.bfloat16, **options)
+    return model, AutoTokenizer.from_pretrained(source)
+
+
+def _sft(recipe: Recipe, folder: Path, out: Path, model: Any, tokenizer: Any, place: Place, judge: Judge | None) -> Any:
+    from trl import SFTConfig, SFTTrainer
+
+    loaded = data.load(recipe, folder, encoder(tokenizer))
+    rows = data.epoch_rows(loaded, recipe.seed, 0)
+    validation = None
+    if recipe.validation:
+        path = data.locate(recipe.validation.path, folder)
+        examples = read_examples(path)[: recipe.validation.questions]
+        validation = dataset(data.rows_of(examples, path, encoder(tokenizer), recipe.max_tokens).rows)
+    steps = max(1, round(len(rows) / recipe.batch * recipe.epochs))
+    steps = min(steps, recipe.max_steps or steps)
+    every = max(1, steps // 10)
+    watched = {"eval_strategy": "steps", "eval_steps": every, "load_best_model_at_end": True}
+    config = SFTConfig(
+        **_arguments(recipe, out, place, steps),
+        max_length=recipe.max_tokens,
+        completion_only_loss=True,
+        save_steps=every,
+        metric_for_best_model="eval_loss",
+        **(watched if validation is not None else {}),
+    )
+    return SFTTrainer(
+        model,
+        args=config,
+        train_dataset=dataset(rows),
+        eval_dataset=validation,
+        processing_class=tokenizer,
+        peft_config=peft_config(recipe),
+    )
+
+
+def dataset(rows: Sequence[Row]) -> Any:
+    """Rows as TRL reads them when they are tokens already: `input_ids`, and which of them the loss counts."""
+    from datasets import Dataset
+
+    return Dataset.from_dict(
+        {
+            "input_ids": [[*row.prefix, *row.branch] for row in rows],
+            "completion_mask": [[0] * (row.tokens - row.answers) + [1] * row.answers for row in rows],
+        }
+    )
+
+
+def _grpo(
+    recipe: Recipe, folder: Path, out: Path, model: Any, tokenizer: Any, place: Place, judge: Judge | None
+) -> Any:
+    from datasets import Dataset
+    from trl import GRPOConfig, GRPOTrainer
+
+    if judge is None:
+        raise TrainingError(
+            "Frame grpo rewards answers that run, so it needs a database.", hint="Set validation: {database: …}."
+        )
+    examples: dict[str, Example] = {}
+    prompts: list[dict[str, str]] = []
+    for source in recipe.data:
+        path = data.locate(source.path, folder)
+        schemas = data.Schemas(path)
+        for example in read_examples(path):
+            built = prompt.build(schemas.ddl(example), example.question, hints=example.hints)
+            examples[example.id] = example
+            prompts.append({"prompt": built.text, "id": example.id})
+    steps = max(1, round(len(prompts) / recipe.batch * recipe.epochs))
+    config = GRPOConfig(
+        **_arguments(recipe, out, place, min(steps, recipe.max_steps or steps)),
+        num_generations=recipe.group_size,
+        max_completion_length=400,
+        temperature=1.0,
+        save_steps=max(1, steps // 10),
+    )
+    return GRPOTrainer(
+        model,
+        reward_funcs=reward(examples, judge),
+        args=config,
+        train_dataset=Dataset.from_list(prompts),
+        processing_class=tokenizer,
+        peft_config=peft_config(recipe),
+    )
+
+
+def reward(examples: dict[str, Example], judge: Judge) -> Callable[..., list[float]]:
+    """GRPO's reward: 1 for an answer that returns the gold's rows, 0.1 for SQL that does not, 0 for no SQL."""
+
+    def rows_of_the_gold(completions: list[str], id: list[str], **_: Any) -> list[float]:
+        written = [prompt.extract_sql(text) for text in completions]
+        asked = [(examples[name], sql) for name, sql in zip(id, written, strict=True) if sql]
+        right = iter(judge(asked) if asked else [])
+        return [(1.0 if next(right) else 0.1) if sql else 0.0 for sql in written]
+
+    return rows_of_the_gold
+
+
+def peft_config(recipe: Recipe) -> Any:
+    """The adapters that the recipe describes."""
+    from peft import LoraConfig
+
+    return LoraConfig(
+        r=recipe.rank,
+        lora_alpha=recipe.alpha,
+        target_modules=list(recipe.targets),
+        lora_dropout=0.0,
+        bias="none",
+        task_type="CAUSAL_LM",
+    )
+
+
+def _arguments(recipe: Recipe, out: Path, place: Place, steps: int) -> dict[str, Any]:
+    """What both trainers are told."""
+    micro = recipe.micro_batch or recipe.batch
+    processes = int(os.environ.get("WORLD_SIZE", "1"))
+    return {
+        "output_dir": str(out / "checkpoints"),
+        "max_steps": steps,
+        "per_device_train_batch_size": micro,
+        "per_device_eval_batch_size": min(8, micro),
+        "gradient_accumulation_steps": max(1, recipe.batch // (micro * processes)),
+        "learning_rate": recipe.learning_rate,
+        "lr_scheduler_type": "cosine",
+        "warmup_steps": round(recipe.warmup * steps),
+        "weight_decay": recipe.weight_decay,
+        "max_grad_norm": recipe.clip,
+        "optim": optimizer_name(recipe, place),
+        "seed": recipe.seed,
+        "bf16": place.cuda,
+        "use_cpu": not place.cuda,
+        "gradient_checkpointing": place.cuda,
+        "logging_steps": 1,
+        "report_to": ["tensorboard"] if importlib.util.find_spec("tensorboard") else [],
+        "save_total_limit": 2,
+        "disable_tqdm": True,
+        "dataloader_pin_memory": place.cuda,
+    }
+
+
+def _newest(out: Path) -> str | None:
+    from transformers.trainer_utils import get_last_checkpoint
+
+    folder = out / "checkpoints"
+    found: str | None = get_last_checkpoint(str(folder)) if folder.is_dir() else None
+    return found
+
+
+def export(model: Any, recipe: Recipe, name: str, folder: Path) -> None:
+    """The adapter of a PEFT model, for PEFT and for llama.cpp."""
+    from peft import get_peft_model_state_dict
+
+    tensors = {key: value.detach().float().cpu() for key, value in get_peft_model_state_dict(model).items()}
+    adapter_gguf.write_peft(folder, tensors, rank=recipe.rank, alpha=recipe.alpha, base_name=name)
+    adapter_gguf.write_gguf(folder / "adapter.gguf", tensors, alpha=recipe.alpha, name=recipe.name, base_name=name)

@@ -1,0 +1,149 @@
+"""`mnemosyne train` from the recipe to an adapter that llama.cpp answers with."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+pytest.importorskip("torch")
+
+
+@pytest.fixture
+def mnemosyne(small: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """The command line with a home of its own."""
+    from mnemosyne.cli.train import command
+
+    monkeypatch.setenv("MNEMOSYNE_HOME", str(small.home))
+
+    def call(*arguments: object) -> Result:
+        return CliRunner().invoke(command, [*map(str, arguments), "--threads", "1"])
+
+    return call
+
+
+def test_a_run_leaves_curves_a_record_and_an_adapter_that_llama_cpp_speaks_like_torch(
+    small: Any, recipe_file: Path, mnemosyne: Any, tmp_path: Path
+) -> None:
+    out = tmp_path / "run"
+    done = mnemosyne(recipe_file, "--out", out)
+    assert done.exit_code == 0, done.output
+
+    steps = [json.loads(line) for line in (out / "steps.jsonl").read_text().splitlines()]
+    measured = [json.loads(line) for line in (out / "measurements.jsonl").read_text().splitlines()]
+    assert [step["step"] for step in steps] == [1, 2, 3]
+    assert steps[-1]["loss"] < steps[0]["loss"]
+    assert all(step["schemas"] > 1 for step in steps), "every step mixes schemas"
+    assert sum(step["questions"] for step in steps) == 54
+    assert measured[-1]["step"] == 3
+    assert measured[-1]["asked"] == 4
+    assert (out / "loss.png").read_bytes().startswith(b"\x89PNG")
+    assert list((out / "tensorboard").iterdir())
+    record = json.loads((out / "run.json").read_text())
+    assert record["base"]["sha256"]
+    assert [part["rows"] for part in record["data"]] == [48, 6]
+    assert record["result"]["steps"] == 3
+    assert record["result"]["peak_memory_gb"] > 0
+    assert record["versions"]["torch"]
+    assert_same_greedy_tokens(small, out / "last")
+
+
+def assert_same_greedy_tokens(small: Any, adapter: Path) -> None:
+    """llama.cpp on GGUF base and adapter writes what torch writes on the dequantised base."""
+    from mnemosyne import prompt
+    from mnemosyne.datasets import read_examples
+    from mnemosyne.engines import Sampling, open_engine
+    from mnemosyne.schema import Schema
+    from mnemosyne.settings import Settings
+    from mnemosyne.training import base, generation, lora, run
+    from mnemosyne.training.recipe import TARGETS
+
+    settings = Settings(home=small.home)
+    ddl = Schema.from_ddl((small.folder / "schemas" / "mine.sql").read_text()).to_ddl()
+    prompts = [prompt.build(ddl, e.question) for e in read_examples(small.folder / "valid.jsonl")[:4]]
+    dense = base.prepare(str(small.gguf), settings)
+    model, tokenizer = base.load_model(dense, "float32"), base.load_tokenizer(dense)
+    lora.attach(model, 8, 16, TARGETS, 0)
+    plain = model.state_dict()["model.layers.0.self_attn.q_proj.lora_b"].abs().sum()
+    run.start_from(model, adapter)
+    assert model.state_dict()["model.layers.0.self_attn.q_proj.lora_b"].abs().sum() > plain
+
+    def encode(text: str) -> list[int]:
+        ids: list[int] = tokenizer(text, add_special_tokens=False)["input_ids"]
+        return ids
+
+    stop = tokenizer.convert_tokens_to_ids(prompt.END)
+    torch_says = generation.answers(
+        model, encode(prompts[0].prefix), [encode(p.tail) for p in prompts], stop=stop, max_tokens=6
+    )
+    engine = open_engine(f"{small.gguf}+{adapter / 'adapter.gguf'}", settings)
+    try:
+        llama_says = [engine.complete(p, Sampling(max_tokens=6))[0].text for p in prompts]
+    finally:
+        engine.close()
+    assert [tokenizer.decode(ids) for ids in torch_says] == llama_says
+    assert all(text.startswith("SELECT") for text in llama_says), "the adapter is what was learned"
+
+
+def test_a_dry_run_says_what_it_will_take_and_writes_nothing(recipe_file: Path, mnemosyne: Any, tmp_path: Path) -> None:
+    done = mnemosyne(recipe_file, "--dry-run", "--out", tmp_path / "run")
+    assert done.exit_code == 0, done.output
+    for word in ("rows       54 of 7 schemas", "steps      3 of about 18", "memory ", "time ", "as separate sequences"):
+        assert word in done.output
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_folder_that_is_in_use_is_not_overwritten(recipe_file: Path, mnemosyne: Any, tmp_path: Path) -> None:
+    from mnemosyne.errors import TrainingError
+
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "notes.txt").write_text("mine")
+    done = mnemosyne(recipe_file, "--out", tmp_path / "run")
+    assert isinstance(done.exception, TrainingError)
+    assert "is not empty" in str(done.exception)
+    assert "--resume" in done.exception.hint
+
+
+def test_too_little_memory_is_said_before_anything_is_loaded(
+    recipe_file: Path, mnemosyne: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mnemosyne.training.estimate.available_memory", lambda: 300_000_000)
+    monkeypatch.setattr("mnemosyne.training.base.load_model", lambda *_: pytest.fail("a model was loaded"))
+    done = mnemosyne(recipe_file, "--out", tmp_path / "run")
+    assert "needs about 0.5 GB of memory; 0.3 GB are available" in str(done.exception)
+    assert not (tmp_path / "run").exists()
+
+
+def test_what_layers_keep_for_backward_is_what_the_estimate_counts(tmp_path: Path) -> None:
+    import tiny_training as tiny
+    import torch
+
+    from mnemosyne.training.estimate import layer_bytes
+    from mnemosyne.training.packing import pack, packed_tokens
+
+    def kept(layers: int) -> int:
+        trainer = tiny.trainer(tmp_path, tiny.rows(40, 1), dtype="bfloat16", batch=1000, group_size=40)
+        trainer.model.model.layers = trainer.model.model.layers[:layers]
+        own = {p.untyped_storage().data_ptr() for p in trainer.model.parameters()}
+        seen: dict[int, int] = {}
+
+        def note(tensor: Any) -> Any:
+            storage = tensor.untyped_storage()
+            if storage.data_ptr() not in own and tensor.shape[-1:] != tensor.shape[-2:-1]:
+                seen[storage.data_ptr()] = storage.nbytes()
+            return tensor
+
+        (step,) = trainer.steps
+        with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
+            loss = trainer.loss(pack(step.packs[0]))
+        assert torch.isfinite(loss)
+        return sum(seen.values())
+
+    rows = tiny.rows(40, 1)
+    config = tiny.model().config.to_dict()
+    adapters = 4 * 2 * (4 * 64 + 3 * 96 + 2 * 64 + 2 * 64) * 2  # the bf16 copies of A and B, at most
+    counted = layer_bytes(config, 4) * packed_tokens([rows])
+    assert abs(kept(3) - kept(2) - counted) < 0.1 * counted + adapters

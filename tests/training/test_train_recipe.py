@@ -1,0 +1,94 @@
+"""A recipe is checked before anything is loaded, and a fault is named with its line."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+from mnemosyne.errors import RecipeError
+from mnemosyne.training import recipe as recipes
+from mnemosyne.training.recipe import Recipe, Source, Validation, parse
+
+GOOD = """name: mine
+base: qwen2.5-coder-0.5b-instruct
+data:
+  - path: pairs.jsonl
+"""
+
+
+def test_what_is_not_said_has_the_values_of_the_reference() -> None:
+    recipe = parse(GOOD)
+    assert (recipe.rank, recipe.alpha, recipe.learning_rate, recipe.warmup) == (64, 128, 2e-4, 0.05)
+    assert (recipe.weight_decay, recipe.batch, recipe.max_tokens) == (0.01, 64, 2048)
+    assert recipe.targets == recipes.TARGETS
+    assert recipe.data == (Source("pairs.jsonl", weight=1.0, cap=0),)
+
+
+FAULTS = {
+    "rnak: 8": ("line 5: no field is called 'rnak'.", "Did you mean rank?"),
+    "rank: eight": ("line 5: rank is a whole number, not 'eight'.", ""),
+    "rank: 0": ("line 5: rank is 0; it lies between 1 and 1024.", ""),
+    "learning_rate: -1": ("line 5: learning_rate is -1.0; it lies between 1e-09 and 1.", ""),
+    "load_in_4bit: perhaps": ("line 5: load_in_4bit is true or false, not 'perhaps'.", ""),
+    "select: executoin": ("line 5: select is one of execution, loss, not 'executoin'.", "Did you mean execution?"),
+    "targets: q_proj": ("line 5: targets is a list.", ""),
+    "targets: [q_proj, qkv]": ("line 5: no layer is called 'qkv'.", "Layers: q_proj"),
+    "rank: 8\nrank: 16": ("line 6: rank is given twice.", ""),
+    "validation: {questions: 5}": ("line 5: path is missing.", "The set that chooses the checkpoint."),
+    "batch: 8\ngroup_size: 9": ("line 6: group_size (9) is above batch (8).", "A step mixes schemas"),
+    "max_tokens: 4096": ("line 5: pack_tokens (3072) is below max_tokens (4096).", "One row must fit one pass."),
+    "load_in_4bit: true": ("line 5: load_in_4bit contradicts frame shared-prefix.", "It belongs to frame trl."),
+    "frame: trl\nvalidation: {path: v.jsonl}": ("line 1: frame trl chooses the checkpoint by loss.", "select: loss"),
+    "rank: [": ("not YAML", ""),
+}
+
+
+@pytest.mark.parametrize("text", FAULTS)
+def test_a_fault_is_named_with_its_line_and_what_to_do(text: str) -> None:
+    with pytest.raises(RecipeError) as caught:
+        parse(GOOD + text + "\n", "my.yaml")
+    message, hint = FAULTS[text]
+    assert str(caught.value).startswith("my.yaml")
+    assert message in str(caught.value)
+    assert hint in caught.value.hint
+
+
+def test_a_source_that_is_wrong_is_named_by_its_own_line() -> None:
+    with pytest.raises(RecipeError, match="line 4: no field is called 'pth'"):
+        parse(GOOD.replace("path", "pth"))
+    with pytest.raises(RecipeError, match="line 4: weight is above 0"):
+        parse(GOOD.replace("path: pairs.jsonl", "{path: pairs.jsonl, weight: 0}"))
+
+
+def test_a_recipe_that_is_not_there_names_the_nearest_one() -> None:
+    with pytest.raises(RecipeError) as caught:
+        recipes.load("mnemosyne-05b")
+    assert "Did you mean mnemosyne-0.5b?" in caught.value.hint
+
+
+@pytest.mark.parametrize("name", ["mnemosyne-0.5b", "mnemosyne-1.5b", "mnemosyne-3b", "your-lims"])
+def test_every_shipped_recipe_is_valid(name: str) -> None:
+    recipe = recipes.load(name)
+    assert recipe.validation is not None
+    assert recipe.group_size < recipe.batch, "every optimizer step mixes schemas"
+
+
+def test_the_3b_recipe_is_the_table_of_the_reference() -> None:
+    recipe = recipes.load("mnemosyne-3b")
+    assert recipe.base == "Qwen/Qwen2.5-Coder-3B-Instruct"
+    assert (recipe.load_in_4bit, recipe.rank, recipe.alpha, recipe.targets) == (True, 64, 128, recipes.TARGETS)
+    assert (recipe.optimizer, recipe.learning_rate, recipe.warmup) == ("adamw_8bit", 2e-4, 0.05)
+    assert (recipe.weight_decay, recipe.batch, recipe.micro_batch, recipe.epochs) == (0.01, 64, 32, 2)
+    assert (recipe.max_tokens, recipe.select) == (2048, "loss")
+    assert [source.cap for source in recipe.data] == [20_000, 20_000, 0]
+
+
+def test_every_field_says_what_it_is() -> None:
+    source = Path(recipes.__file__).read_text()
+    for kind in (Recipe, Source, Validation):
+        body = source[source.index(f"class {kind.__name__}:") :].splitlines()
+        for field in fields(kind):
+            line = next(i for i, text in enumerate(body) if text.startswith(f"    {field.name}: "))
+            assert body[line + 1].startswith('    """'), f"{kind.__name__}.{field.name} is not described"

@@ -1,0 +1,146 @@
+"""The frames of TRL: the reference's SFT and GRPO, here on a random model of a million weights."""
+
+from __future__ import annotations
+
+import json
+import logging
+import warnings
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mnemosyne.errors import TrainingError
+from mnemosyne.settings import Settings
+from mnemosyne.training import recipe as recipes
+from mnemosyne.training.recipe import Recipe
+
+pytest.importorskip("trl")
+torch = pytest.importorskip("torch")
+
+
+@pytest.fixture(autouse=True)
+def quiet() -> Iterator[None]:
+    """The libraries of this frame warn of their own futures."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+@pytest.fixture
+def recipe(recipe_file: Path) -> Recipe:
+    found = recipes.load(recipe_file)
+    assert found.validation
+    return replace(
+        found,
+        frame="trl",
+        select="loss",
+        batch=8,
+        micro_batch=4,
+        group_size=4,
+        max_steps=3,
+        optimizer="adamw_8bit",
+        validation=replace(found.validation, database=""),
+    )
+
+
+def test_sft_on_a_cpu_gives_an_adapter_and_says_which_optimizer_it_used(
+    recipe: Recipe, small: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    from safetensors.torch import load_file
+
+    from mnemosyne.training import trl_frame
+
+    with caplog.at_level(logging.WARNING):
+        adapter = trl_frame.train(recipe, small.folder, tmp_path / "run", Settings(home=small.home))
+    assert "torch AdamW is used" in caplog.text
+    history = json.loads((tmp_path / "run" / "log.json").read_text())
+    losses = [entry["loss"] for entry in history if "loss" in entry]
+    assert len(losses) == 3
+    assert losses[-1] < losses[0]
+    assert any("eval_loss" in entry for entry in history)
+    assert (adapter / "adapter.gguf").is_file()
+    tensors = load_file(adapter / "adapter_model.safetensors")
+    assert len(tensors) == 2 * 7 * 2
+    assert max(tensor.abs().max() for name, tensor in tensors.items() if "lora_B" in name) > 0
+
+
+def test_its_loss_is_that_of_the_shared_prefix_frame_on_the_same_rows(
+    recipe: Recipe, small: Any, tmp_path: Path
+) -> None:
+    from mnemosyne.training import base, data, plan, trl_frame
+    from mnemosyne.training.loop import Trainer
+    from mnemosyne.training.packing import pack
+    from mnemosyne.training.rows import encoder
+
+    settings = Settings(home=small.home)
+    few = replace(recipe, batch=48, micro_batch=48, max_steps=1, data=recipe.data[:1], validation=None)
+    trl_frame.train(few, small.folder, tmp_path / "run", settings)
+    (theirs,) = [e["loss"] for e in json.loads((tmp_path / "run" / "log.json").read_text()) if "loss" in e]
+
+    dense = base.prepare(few.base, settings)
+    (loaded,) = data.load(few, small.folder, encoder(base.load_tokenizer(dense)))
+    ours = Trainer(base.load_model(dense), few, [], tmp_path)
+    (step,) = plan.epoch(loaded.rows, batch=48, group_size=48, pack_tokens=9999, seed=0, number=0)
+    with torch.no_grad():
+        loss = ours.loss(pack(step.packs[0])).item() / step.answers
+    assert loss == pytest.approx(theirs, rel=0.01)
+
+
+def test_four_bit_weights_without_a_gpu_are_refused_before_anything_is_loaded(recipe: Recipe) -> None:
+    from mnemosyne.training import trl_frame
+
+    four = replace(recipe, load_in_4bit=True)
+    with pytest.raises(TrainingError, match="needs an NVIDIA GPU; there is none here") as caught:
+        trl_frame.check(four, trl_frame.Place(cuda=False, bitsandbytes=True))
+    assert "mnemosyne-0.5b" in caught.value.hint
+    with pytest.raises(TrainingError) as caught:
+        trl_frame.check(four, trl_frame.Place(cuda=True, bitsandbytes=False))
+    assert caught.value.hint == "pip install bitsandbytes"
+    trl_frame.check(four, trl_frame.Place(cuda=True, bitsandbytes=True))
+
+
+def test_with_gpu_and_bitsandbytes_the_optimizer_is_the_one_of_the_reference(recipe: Recipe) -> None:
+    from mnemosyne.training import trl_frame
+
+    assert trl_frame.optimizer_name(recipe, trl_frame.Place(cuda=True, bitsandbytes=True)) == "adamw_8bit"
+
+
+def test_grpo_steps_on_the_reward_of_executed_answers(recipe: Recipe, small: Any, tmp_path: Path) -> None:
+    from mnemosyne.training import trl_frame
+
+    asked = []
+
+    def judge(answers: Any) -> list[bool]:
+        asked.extend(answers)
+        return [len(sql) % 2 == 0 for _, sql in answers]
+
+    few = replace(recipe, frame="grpo", batch=4, micro_batch=4, group_size=4, max_steps=2, data=recipe.data[:1])
+    adapter = trl_frame.train(few, small.folder, tmp_path / "run", Settings(home=small.home), judge=judge)
+    history = json.loads((tmp_path / "run" / "log.json").read_text())
+    assert len([entry for entry in history if "reward" in entry]) == 2
+    assert (adapter / "adapter.gguf").is_file()
+
+
+def test_the_reward_is_one_for_right_rows_little_for_other_sql_and_nothing_for_prose(small: Any) -> None:
+    from mnemosyne.datasets import Example
+    from mnemosyne.training import trl_frame
+
+    example = Example("a", "How many?", "SELECT 1", "mine")
+
+    def judge(answers: Any) -> list[bool]:
+        return [sql == "SELECT 1" for _, sql in answers]
+
+    pay = trl_frame.reward({"a": example}, judge)
+    assert pay(completions=["SELECT 1;", "Sorry.", "SELECT 2"], id=["a"] * 3, prompts=[""] * 3) == [1.0, 0.0, 0.1]
+    assert pay(completions=["no"], id=["a"]) == [0.0]
+
+
+def test_grpo_without_a_database_is_refused(recipe: Recipe, small: Any, tmp_path: Path) -> None:
+    from mnemosyne.training import trl_frame
+
+    few = replace(recipe, frame="grpo", validation=None)
+    with pytest.raises(TrainingError, match="needs a database"):
+        trl_frame.train(few, small.folder, tmp_path / "run", Settings(home=small.home))
