@@ -190,11 +190,7 @@ class Resolver:
             for name in join.args["using"]:
                 self._merge(name.name, before, added, scope, name)
         elif str(join.args.get("method") or "").upper() == "NATURAL":
-            left = {low for source in before for low in source.by_name}
-            for source in added:
-                for low in source.by_name:
-                    if low in left:
-                        self._merge(low, before, added, scope, None)
+            self._natural(join, before, added, scope)
         condition = join.args.get("on")
         if condition is None:
             return
@@ -202,6 +198,21 @@ class Resolver:
             scope.waiting.append(condition)  # SQLite lets ON name a table that is joined later
         else:
             self._expression(condition, scope)
+
+    def _natural(self, join: exp.Join, before: list[Source], added: list[Source], scope: Scope) -> None:
+        """NATURAL, written out: the database may have more columns in common than the schema says."""
+        left = {low for source in before for low in source.by_name}
+        common = list(dict.fromkeys(low for source in added for low in source.by_name if low in left))
+        names = [exp.Identifier(this=low, quoted=False) for low in common]
+        for name in names:
+            self._merge(name.name, before, added, scope, name)
+        join.set("method", None)
+        if names:
+            join.set("using", names)
+        elif join.args.get("side"):
+            join.set("on", exp.Boolean(this=True))
+        else:
+            join.set("kind", "CROSS")
 
     def _merge(
         self,

@@ -26,6 +26,8 @@ def reshape(tree: Node) -> Node:
                 tree = _swap(tree, node, first_of_each(node))
         elif isinstance(node, exp.SetOperation):
             _refuse_all(node)
+        elif isinstance(node, exp.Lateral):
+            raise Untranslatable("SQLite has no LATERAL; use a correlated subquery, or ROW_NUMBER().", node)
     for node in list(tree.find_all(exp.SetOperation)):
         for side in ("this", "expression"):
             _unbracket(node, side)
@@ -47,7 +49,7 @@ def _filled(node: Node) -> list[str]:
 
 def _refuse_clauses(node: exp.Select) -> None:
     group = node.args.get("group")
-    if group is not None and any(group.args.get(name) for name in ("rollup", "cube", "grouping_sets")):
+    if group is not None and group.find(exp.Rollup, exp.Cube, exp.GroupingSets) is not None:
         raise Untranslatable("SQLite has no ROLLUP, CUBE or GROUPING SETS.", group)
     limit = node.args.get("limit")
     if isinstance(limit, exp.Fetch):
