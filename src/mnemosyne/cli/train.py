@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -27,9 +27,25 @@ LAB_SEED, LAB_TODAY = 7, date(2026, 6, 15)
 @click.option("--resume", is_flag=True, help="Go on from the newest whole checkpoint of the run folder.")
 @click.option("--dry-run", is_flag=True, help="Print tokens, steps, memory and time, and stop.")
 @click.option("--max-steps", type=click.IntRange(1), help="Override the recipe's max_steps.")
+@click.option(
+    "--from-samples",
+    type=click.IntRange(1),
+    metavar="N",
+    help="Draw N answers to training questions first; train also on those that are right and new in form.",
+)
+@click.option(
+    "--sample-questions", type=click.IntRange(1), default=200, show_default=True, help="Questions to draw for."
+)
 @click.option("--threads", type=click.IntRange(1), help="Processor threads.  [default: all]")
 def command(
-    recipe: str, out: Path | None, resume: bool, dry_run: bool, max_steps: int | None, threads: int | None
+    recipe: str,
+    out: Path | None,
+    resume: bool,
+    dry_run: bool,
+    max_steps: int | None,
+    from_samples: int | None,
+    sample_questions: int,
+    threads: int | None,
 ) -> int:
     """Fine-tune a model as RECIPE says: a YAML file, or the name of a shipped recipe.
 
@@ -49,6 +65,8 @@ def command(
     prepare_process(threads or settings.threads)
     folder = recipes.folder_of(recipe)
     out = out or Path("runs") / wanted.name
+    if from_samples and not dry_run:
+        wanted = _with_samples(wanted, folder, out, from_samples, sample_questions)
     if wanted.frame != "shared-prefix":
         if dry_run:
             raise TrainingError(f"--dry-run knows the frame shared-prefix; {wanted.name} uses {wanted.frame}.")
@@ -115,8 +133,72 @@ def _dry_run(recipe: Recipe, folder: Path) -> int:
     return 0
 
 
-def _judge(recipe: Recipe, out: Path) -> Judge:
-    """Executes answers on the recipe's validation database with the clock frozen."""
+def _with_samples(recipe: Recipe, folder: Path, out: Path, n: int, questions: int) -> Recipe:
+    """The recipe with one more source: right answers in new forms, drawn now or by an earlier start of the run."""
+    from dataclasses import replace
+
+    from mnemosyne.datasets import read_examples, write_examples
+    from mnemosyne.engines import open_engine
+    from mnemosyne.settings import load as load_settings
+    from mnemosyne.training import sampling
+    from mnemosyne.training.recipe import Source
+
+    file = out.absolute().with_name(f"{out.name}-samples.jsonl.gz")
+    err = console.stderr()
+    if file.exists():
+        err.print(f"samples: {len(read_examples(file))} of {file}", soft_wrap=True)
+    else:
+        examples, ddl_of = _asked_of_the_database(recipe, folder)
+        chosen = sampling.choose(examples, questions, recipe.seed)
+        adapter = Path(recipe.start_from, "adapter.gguf") if recipe.start_from else None
+        engine = open_engine(f"{recipe.base}+{adapter}" if adapter else recipe.base, load_settings())
+        try:
+            found = sampling.draw(
+                chosen,
+                ddl_of,
+                engine,
+                _judge(recipe, out, populations=3),
+                n=n,
+                seed=recipe.seed,
+                listen=lambda done: err.print(f"samples: {done} of {len(chosen)}") if done % 20 == 0 else None,
+            )
+        finally:
+            engine.close()
+        err.print(f"samples: {found}", soft_wrap=True)
+        if not found.kept:
+            raise TrainingError(
+                "No sampled answer was right and new.", hint="Draw more: --from-samples, --sample-questions."
+            )
+        schemas = {example.schema: ddl_of(example) for example in found.kept}
+        write_examples(file, [replace(example, schema=schemas[example.schema]) for example in found.kept])
+    return replace(recipe, data=(*recipe.data, Source(str(file))))
+
+
+def _asked_of_the_database(recipe: Recipe, folder: Path) -> tuple[list[Example], Callable[[Example], str]]:
+    """Training questions of the schema that the validation database has, and their DDL."""
+    from mnemosyne.datasets import read_examples
+    from mnemosyne.training import data
+
+    if recipe.validation is None or not recipe.validation.database:
+        raise TrainingError("--from-samples executes answers.", hint="Set validation: {database: …} in the recipe.")
+    path = data.locate(recipe.validation.path, folder)
+    validated = data.Schemas(path)
+    wanted = {validated.ddl(example) for example in read_examples(path)}
+    examples, ddl = [], {}
+    for source in recipe.data:
+        path = data.locate(source.path, folder)
+        schemas = data.Schemas(path)
+        for example in read_examples(path):
+            if schemas.ddl(example) in wanted:
+                ddl[example.id] = schemas.ddl(example)
+                examples.append(example)
+    if not examples:
+        raise TrainingError("No training question is asked of the schema of the validation set.")
+    return examples, lambda example: ddl[example.id]
+
+
+def _judge(recipe: Recipe, out: Path, populations: int = 1) -> Judge:
+    """Executes answers on the recipe's validation database with the clock frozen; `lab` can be several populations."""
     from mnemosyne.databases import Limits
     from mnemosyne.evaluation.judging import Answer, Task, judge
     from mnemosyne.evaluation.ordering import order_counts
@@ -125,10 +207,9 @@ def _judge(recipe: Recipe, out: Path) -> Judge:
 
     assert recipe.validation is not None
     url = recipe.validation.database
-    if url == "lab":
-        url = _laboratory(out)
+    urls = tuple(_laboratory(out, LAB_SEED + i) for i in range(populations)) if url == "lab" else (url,)
     worlds = Worlds()
-    schema: Schema = worlds(url).schema()
+    schema: Schema = worlds(urls[0]).schema()
 
     def right(answers: Sequence[tuple[Example, str]]) -> list[bool]:
         verdicts = []
@@ -138,7 +219,7 @@ def _judge(recipe: Recipe, out: Path) -> Judge:
                 example.sql,
                 "postgres",
                 schema,
-                (url,),
+                urls,
                 (Answer(sql),),
                 ordered=order_counts(example),
                 today=LAB_TODAY,
@@ -156,12 +237,12 @@ def _judge(recipe: Recipe, out: Path) -> Judge:
     return right
 
 
-def _laboratory(out: Path) -> str:
+def _laboratory(out: Path, seed: int) -> str:
     from mnemosyne import lims
 
-    path = out.absolute().parent / f".{out.name}-lab-{LAB_SEED}.sqlite"
+    path = out.absolute().parent / f".{out.name}-lab-{seed}.sqlite"
     url = f"sqlite:///{path}"
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
-        lims.create(url, seed=LAB_SEED, today=LAB_TODAY)
+        lims.create(url, seed=seed, today=LAB_TODAY)
     return url

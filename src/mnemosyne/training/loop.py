@@ -21,6 +21,7 @@ from mnemosyne.training.attention import NAME
 from mnemosyne.training.data import Loaded, epoch_rows
 from mnemosyne.training.recipe import Recipe
 from mnemosyne.training.rows import Row
+from mnemosyne.training.surroundings import give_back_memory
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -156,6 +157,7 @@ class Trainer:
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         self.optimizer.step()
+        give_back_memory()
         self.done += 1
         seconds = time.perf_counter() - started
         self.hours += seconds / 3600

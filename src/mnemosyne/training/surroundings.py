@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
+import sys
 
 
 def prepare_process(threads: int) -> None:
@@ -16,3 +18,11 @@ def prepare_process(threads: int) -> None:
     torch.set_num_threads(threads or os.cpu_count() or 1)
     logging.set_verbosity_error()
     logging.disable_progress_bar()
+
+
+def give_back_memory() -> None:
+    """Return freed pages to the system: passes of many lengths leave holes that glibc would keep."""
+    if sys.platform == "linux":
+        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+        if trim is not None:
+            trim(0)
