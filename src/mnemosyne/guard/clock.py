@@ -35,4 +35,4 @@ def _freeze_word(node: exp.Literal, today: date) -> None:
 
 def _written(day: date, kind: str) -> exp.Cast:
     text = day.isoformat() + (" 00:00:00" if kind == "TIMESTAMP" else "")
-    return exp.cast(exp.Literal.string(text), kind)
+    return exp.Cast(this=exp.Literal.string(text), to=exp.DataType(this=exp.DataType.Type[kind], nested=False))

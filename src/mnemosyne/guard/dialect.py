@@ -12,7 +12,8 @@ from collections.abc import Mapping
 from sqlglot import exp
 
 from mnemosyne.guard import sqlite_aggregates, sqlite_dates, sqlite_queries, sqlite_texts, sqlite_values
-from mnemosyne.guard.kinds import annotate, kind_of
+from mnemosyne.guard.annotate import annotate
+from mnemosyne.guard.kinds import kind_of
 from mnemosyne.guard.query import Dialect
 from mnemosyne.guard.refused import Refused
 from mnemosyne.guard.trees import Rule, Untranslatable, rewrite

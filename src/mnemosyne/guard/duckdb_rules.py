@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from sqlglot import exp
 
 from mnemosyne.guard import templates
-from mnemosyne.guard.kinds import NUMBERS, annotate, kind_of, marked
+from mnemosyne.guard.annotate import annotate
+from mnemosyne.guard.kinds import NUMBERS, kind_of, marked
 from mnemosyne.guard.sqlite_queries import refuse_ties
-from mnemosyne.guard.trees import Node, Rule, Untranslatable, bare, call, is_text, joined, literal, rewrite
+from mnemosyne.guard.trees import Node, Rule, Untranslatable, bare, call, data_type, is_text, joined, literal, rewrite
 from mnemosyne.schema import Schema
 
 
@@ -36,7 +37,7 @@ def _cast(node: Node) -> Node | None:
         inner = bare(node.this)
         if isinstance(inner, exp.IntDiv):
             return inner
-        return marked(exp.Cast(this=node.this, to=exp.DataType.build("DOUBLE")), "numeric")
+        return marked(exp.Cast(this=node.this, to=data_type("DOUBLE")), "numeric")
     if to.this in exp.DataType.TEXT_TYPES and kind_of(node.this) == "float":
         return _text(node.this)
     return None
@@ -46,7 +47,7 @@ def _text(node: Node) -> Node:
     """A float as PostgreSQL writes it: 5.0 is `5`."""
     if kind_of(node) != "float":
         return node
-    plain = exp.Cast(this=node, to=exp.DataType.build("TEXT"))
+    plain = exp.Cast(this=node, to=data_type("TEXT"))
     return marked(
         exp.RegexpReplace(this=plain, expression=literal("[.]0$"), replacement=exp.Literal.string("")), "text"
     )
@@ -69,7 +70,7 @@ def _round(node: Node) -> Node | None:
             return exp.Anonymous(this="ROUND_EVEN", expressions=[node.this, exp.Literal.number(0)])
         return None
     if kind_of(node.this) == "numeric":
-        node.set("this", exp.Cast(this=node.this, to=exp.DataType.build("DECIMAL(38, 12)")))
+        node.set("this", exp.Cast(this=node.this, to=data_type("DECIMAL(38, 12)")))
     return None
 
 
@@ -134,7 +135,7 @@ def _piece(node: Node, field: templates.Field) -> Node:
             word = (exp.Upper if field.name.isupper() else exp.Lower)(this=word)
         return call("RPAD", word, 9, " ", kind="text") if field.fill and low in ("month", "day") else word
     if field.name == "Q" and not field.ordinal:
-        return exp.Cast(this=exp.Quarter(this=node.this.copy()), to=exp.DataType.build("TEXT"))
+        return exp.Cast(this=exp.Quarter(this=node.this.copy()), to=data_type("TEXT"))
     raise Untranslatable(f"TO_CHAR with {field.name}{field.ordinal} has no equal in DuckDB.", node)
 
 
@@ -144,8 +145,8 @@ def _to_char_number(node: Node, template: str) -> Node:
         raise Untranslatable(f"TO_CHAR of a number with the template {template!r} has no equal in DuckDB.", node)
     number = node.this
     if kind_of(number) == "numeric":
-        exact = exp.Cast(this=number, to=exp.DataType.build("DECIMAL(38, 12)"))
-        number = exp.Cast(this=exp.Round(this=exact, decimals=literal(form.decimals)), to=exp.DataType.build("DOUBLE"))
+        exact = exp.Cast(this=number, to=data_type("DECIMAL(38, 12)"))
+        number = exp.Cast(this=exp.Round(this=exact, decimals=literal(form.decimals)), to=data_type("DOUBLE"))
     written = f"{{:{',' if form.grouped else ''}.{form.decimals}f}}"
     text: Node = exp.Format(this=literal(written), expressions=[number])
     if form.fill:

@@ -15,7 +15,19 @@ from sqlglot import exp, parse_one
 
 from mnemosyne.guard import intervals, templates
 from mnemosyne.guard.kinds import DAYS, NUMBERS, TIMES, kind_of, marked
-from mnemosyne.guard.trees import Node, Rule, Untranslatable, bare, call, cast, is_text, literal, paren, whole
+from mnemosyne.guard.trees import (
+    Node,
+    Rule,
+    Untranslatable,
+    bare,
+    call,
+    cast,
+    data_type,
+    is_text,
+    literal,
+    paren,
+    whole,
+)
 
 _DATE = re.compile(
     r"\s*(\d{4})-(\d{1,2})-(\d{1,2})(?:[ T](\d{1,2}):(\d\d)(?::(\d\d(?:\.\d+)?))?(?:Z|[+-]00(?::?00)?)?)?\s*"
@@ -174,7 +186,7 @@ def add_or_sub(node: Node) -> Node | None:
     first, second = kind_of(left), kind_of(right)
     if first in TIMES:
         if sign < 0 and is_text(right) and first == "date":
-            right = cast_date(exp.Cast(this=right, to=exp.DataType.build("date")))
+            right = cast_date(exp.Cast(this=right, to=data_type("date")))
             second = "date"
         if second == "interval":
             return shift(left, right, sign)
@@ -395,7 +407,7 @@ RULES: dict[type[exp.Expression], Rule] = {
     exp.CurrentDate: today,
     exp.CurrentTimestamp: now,
     exp.Localtimestamp: now,
-    exp.Date: lambda node: cast_date(exp.Cast(this=node.this, to=exp.DataType.build("date"))),
+    exp.Date: lambda node: cast_date(exp.Cast(this=node.this, to=data_type("date"))),
     exp.UnixToTime: lambda node: call("DATETIME", node.this, "unixepoch", kind="timestamp"),
     exp.AtTimeZone: lambda node: _time_zone(node),
     exp.Overlaps: lambda node: overlaps(node),

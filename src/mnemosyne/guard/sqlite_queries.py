@@ -12,7 +12,7 @@ from sqlglot import exp
 
 from mnemosyne.guard import sqlite_dates as dates
 from mnemosyne.guard.kinds import TIMES, kind_of
-from mnemosyne.guard.trees import Node, Untranslatable, bare, paren, whole
+from mnemosyne.guard.trees import Node, Untranslatable, bare, data_type, paren, whole
 
 
 def reshape(tree: Node) -> Node:
@@ -270,13 +270,13 @@ def _moments(start: Node, end: Node, step: Node | None, column: str) -> Node:
 def _as_interval(step: Node | None) -> Node:
     assert step is not None
     if kind_of(step) == "text":
-        return dates.cast_interval(exp.Cast(this=step, to=exp.DataType.build("interval")))
+        return dates.cast_interval(exp.Cast(this=step, to=data_type("interval")))
     return step
 
 
 def _date(node: Node) -> Node:
     if kind_of(node) == "text":
-        return dates.cast_date(exp.Cast(this=node, to=exp.DataType.build("date")))
+        return dates.cast_date(exp.Cast(this=node, to=data_type("date")))
     return node
 
 

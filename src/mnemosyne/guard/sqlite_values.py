@@ -8,7 +8,19 @@ from sqlglot import exp
 
 from mnemosyne.guard import sqlite_dates as dates
 from mnemosyne.guard.kinds import DAYS, NUMBERS, TIMES, kind_of, kind_of_type, marked
-from mnemosyne.guard.trees import Node, Rule, Untranslatable, bare, call, cast, is_text, literal, paren, whole
+from mnemosyne.guard.trees import (
+    Node,
+    Rule,
+    Untranslatable,
+    bare,
+    call,
+    cast,
+    data_type,
+    is_text,
+    literal,
+    paren,
+    whole,
+)
 
 _NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*")
 _TRUE = frozenset({"t", "tr", "tru", "true", "y", "ye", "yes", "on", "1"})
@@ -35,7 +47,7 @@ def meet(nodes: list[Node]) -> list[Node]:
 
 
 def _interval(node: Node) -> Node:
-    return dates.cast_interval(exp.Cast(this=node, to=exp.DataType.build("interval"))) if is_text(node) else node
+    return dates.cast_interval(exp.Cast(this=node, to=data_type("interval"))) if is_text(node) else node
 
 
 def _date(node: Node, *, exact: bool) -> Node:

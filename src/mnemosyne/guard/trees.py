@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import TypeAlias
 
 from sqlglot import exp
@@ -41,7 +42,17 @@ def literal(value: exp.Expression | str | int) -> exp.Expression:
 
 def cast(node: exp.Expression, type_: str, kind: Kind) -> exp.Expression:
     """CAST(node AS type)."""
-    return marked(exp.Cast(this=node, to=exp.DataType.build(type_)), kind)
+    return marked(exp.Cast(this=node, to=data_type(type_)), kind)
+
+
+@lru_cache(maxsize=64)
+def _built(name: str) -> exp.DataType:
+    return exp.DataType.build(name)
+
+
+def data_type(name: str) -> exp.DataType:
+    """A type by its name; the parser is asked once."""
+    return _built(name).copy()
 
 
 def paren(node: exp.Expression) -> exp.Expression:
