@@ -11,30 +11,49 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter, defaultdict, deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import pairwise
 
-from mnemosyne.grounding.words import vocabulary
-from mnemosyne.schema import Schema, Table
+from mnemosyne.grounding.words import stem, vocabulary
+from mnemosyne.schema import Column, Schema, Table
 
 NAME_WEIGHT = 2
 """How often the words of a table's name count in its text."""
 
-COMPANY = 0.9
+COMPANY = 0.6
 """Weight of the company a table keeps, beside its own score."""
 
-VALUE_SCORE = 6.0
+NAMED = 1.0
+"""Weight of a table whose name the question says."""
+
+VALUE_SCORE = 8.0
 """Score of a stored value that the question names."""
 
-CHARACTERS_PER_TOKEN = 3.0
-"""Of DDL, measured low so that an estimate errs on the side of fitting."""
+WHOLE_SHARE = 0.5
+"""Share of the budget that the most wanted tables take as they are; those after them are narrowed."""
+
+FULL = 0.96
+"""Share of the budget from which it counts as used up."""
+
+ROUNDS = 3
+"""How often room that was won by dropping keys to absent tables is filled again."""
+
+FEW_COLUMNS = 4
+"""A table of so many columns is never narrowed."""
+
+LABELS = frozenset({"name", "titl", "code", "label"})
+"""Stems of columns that say what a row is; they stay."""
+
+CHARACTERS_PER_TOKEN = 4.2
+"""Of DDL in ASCII. Qwen's tokenizer gives 4.2 to 4.8 on the schemas at hand, so the estimate errs on the side of fitting."""
 
 
 def estimate_tokens(ddl: str) -> int:
-    """Tokens of DDL, estimated from its length without a model."""
-    return math.ceil(len(ddl) / CHARACTERS_PER_TOKEN)
+    """Tokens of DDL, estimated from its length without a model; a letter beyond ASCII counts as a token."""
+    foreign = 0 if ddl.isascii() else sum(not character.isascii() for character in ddl)
+    return math.ceil((len(ddl) - foreign) / CHARACTERS_PER_TOKEN) + foreign
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +87,7 @@ class SchemaIndex:
         self._words = [set(text) for text in self._texts]
         self._costs: dict[int, int] = {}
 
-    def link(self, question: str, budget: int, *, values: Iterable[tuple[str, str]] = ()) -> Linked:
+    def link(self, question: str, budget: int, *, values: Mapping[tuple[str, str], float] | None = None) -> Linked:
         """The tables and columns for a question in at most `budget` tokens of DDL.
 
         `values` are (table, column) pairs of stored values that the question names.
@@ -76,23 +95,66 @@ class SchemaIndex:
         if self._tokens <= budget:
             return Linked(self.schema, True, self._tokens)
         asked = question_words(question)
-        ranked = self.rank(question, values=values)
-        chosen: list[int] = []
+        wanted = {(table.lower(), column.lower()) for table, column in values or ()}
+        queue = self.rank(question, values=values)
+        chosen: dict[int, Table] = {}
         spent = 0
-        for position in ranked:
-            wanted = [p for p in self._path_to(position, chosen) if p not in chosen]
-            cost = sum(self._cost(p) for p in wanted)
-            if spent + cost > budget:
-                if position == ranked[0]:  # one huge table: its best columns, rather than nothing
-                    chosen, spent = [position], budget
+        for _ in range(ROUNDS):
+            for position in queue:
+                if spent > FULL * budget:
                     break
-                continue
-            chosen += wanted
-            spent += cost
-        part = self._part(chosen, asked, budget)
-        return Linked(part, False, self._count(part.to_ddl()))
+                parts, cost = self._offer(position, chosen, asked, wanted, whole=spent < WHOLE_SHARE * budget)
+                if spent + cost > budget:
+                    parts, cost = self._offer(position, chosen, asked, wanted, whole=False)
+                if spent + cost <= budget:
+                    chosen |= parts
+                    spent += cost
+                elif position == queue[0] and not chosen:  # one huge table: its best columns, rather than nothing
+                    chosen = {position: self._narrow(self.schema.tables[position], set(asked), budget)}
+                    spent = budget
+            part = self._part(chosen)  # without keys to what was left out, so there may be room again
+            spent, queue = self._count(part.to_ddl()), [p for p in queue if p not in chosen]
+            if spent > FULL * budget:
+                break
+        while spent > budget and len(chosen) > 1:  # keys in a circle are written apart and take more
+            chosen.popitem()
+            part = self._part(chosen)
+            spent = self._count(part.to_ddl())
+        return Linked(part, False, spent)
 
-    def rank(self, question: str, *, values: Iterable[tuple[str, str]] = ()) -> list[int]:
+    def _offer(
+        self, position: int, chosen: Mapping[int, Table], asked: Sequence[str], values: set[tuple[str, str]], *, whole: bool
+    ) -> tuple[dict[int, Table], int]:
+        """A table with all that it needs to be joined and its neighbours that the question names; and the tokens."""
+        if position in chosen:
+            return {}, 0
+        words = set(asked)
+        path = self._path_to(position, list(chosen))
+        path += [p for p in self._neighbours[position] if p not in path and self._is_named(p, words)]
+        parts = {p: self._shape(p, asked, values, whole=whole) for p in path if p not in chosen}
+        return parts, sum(self._cost(p, part) for p, part in parts.items())
+
+    def _shape(self, position: int, asked: Sequence[str], values: set[tuple[str, str]], *, whole: bool) -> Table:
+        """A table as it is, or its keys, its names and the columns that the question may mean."""
+        table = self.schema.tables[position]
+        if whole or len(table.columns) <= FEW_COLUMNS:
+            return table
+        keys = {name for key in table.foreign_keys for name in key.columns} | set(table.primary_key)
+        words = set(asked)
+
+        def stays(column: Column) -> bool:
+            parts = set(name_words(column.name))
+            return (
+                column.name in keys
+                or bool(parts & (words | LABELS))
+                or bool(column.comment and set(question_words(column.comment)) & words)
+                or (table.full_name.lower(), column.name.lower()) in values
+            )
+
+        kept = tuple(column for column in table.columns if stays(column))
+        return replace(table, columns=kept) if kept else replace(table, columns=table.columns[:FEW_COLUMNS])
+
+    def rank(self, question: str, *, values: Mapping[tuple[str, str], float] | None = None) -> list[int]:
         """Positions of the tables, the most wanted first."""
         asked = question_words(question)
         known = [word for word in asked if word in self._vocabulary]
@@ -100,12 +162,29 @@ class SchemaIndex:
         score = [float(value) for value in own]
         names = {table.name.lower(): i for i, table in reversed(list(enumerate(self.schema.tables)))}
         names |= {table.full_name.lower(): i for i, table in enumerate(self.schema.tables)}
-        for table, _ in set(values):
+        best: dict[int, float] = {}
+        for (table, _), weight in (values or {}).items():
             if (position := names.get(table.lower())) is not None:
-                score[position] += VALUE_SCORE
+                best[position] = max(best.get(position, 0.0), weight)
+        for position, weight in best.items():
+            score[position] += VALUE_SCORE * weight
         company = self._company(set(known), score)
-        total = [mine + COMPANY * company[self._components[i]] for i, mine in enumerate(score)]
+        total = [
+            mine + COMPANY * company[self._components[i]] + NAMED * self._named(i, set(known))
+            for i, mine in enumerate(score)
+        ]
         return sorted(range(len(total)), key=lambda i: (-total[i], i))
+
+    def _is_named(self, position: int, asked: set[str]) -> bool:
+        """Whether the question says a table's whole name."""
+        return set(name_words(self.schema.tables[position].name)) <= asked
+
+    def _named(self, position: int, asked: set[str]) -> float:
+        """How much of a table's name the question says, by the rarity of its words."""
+        words = set(name_words(self.schema.tables[position].name))
+        if not words & asked:
+            return 0.0
+        return len(words & asked) / len(words) * max(self._rarity[word] for word in words & asked)
 
     def _company(self, asked: set[str], score: Sequence[float]) -> dict[int, float]:
         """For each group of joined tables: how much of the question it answers together."""
@@ -146,15 +225,17 @@ class SchemaIndex:
                         queue.append((other, steps + 1))
         return [position]
 
-    def _cost(self, position: int) -> int:
-        if position not in self._costs:
-            self._costs[position] = self._count(Schema((self.schema.tables[position],)).to_ddl()) + 2
-        return self._costs[position]
+    def _cost(self, position: int, part: Table) -> int:
+        whole = part is self.schema.tables[position]
+        if whole and position in self._costs:
+            return self._costs[position]
+        cost = self._count(Schema((part,)).to_ddl()) + 1
+        if whole:
+            self._costs[position] = cost
+        return cost
 
-    def _part(self, chosen: Sequence[int], asked: Sequence[str], budget: int) -> Schema:
-        tables = [self.schema.tables[position] for position in sorted(chosen)]
-        if len(tables) == 1 and self._cost(chosen[0]) > budget:
-            tables = [self._narrow(tables[0], set(asked), budget)]
+    def _part(self, chosen: Mapping[int, Table]) -> Schema:
+        tables = [chosen[position] for position in sorted(chosen)]
         kept = {table.full_name.lower() for table in tables} | {table.name.lower() for table in tables}
         return replace(self.schema, tables=tuple(_drop_dangling(table, kept) for table in tables))
 
@@ -192,14 +273,6 @@ def question_words(question: str) -> list[str]:
     stems = [stem(word) for word in words]
     joined = [stem(a + b) for a, b in pairwise(words)]
     return list(dict.fromkeys(stems + joined))
-
-
-def stem(word: str) -> str:
-    """A word without its English endings: a light stemmer, enough to match names with questions."""
-    for ending, shortest in (("ies", 5), ("ing", 6), ("ed", 5), ("es", 5), ("s", 4)):
-        if word.endswith(ending) and len(word) >= shortest and not word.endswith("ss"):
-            return word[: -len(ending)] + ("y" if ending == "ies" else "")
-    return word[:-1] if word.endswith("e") and len(word) >= 5 else word
 
 
 def _table_words(table: Table) -> list[str]:

@@ -21,7 +21,7 @@ from mnemosyne.grounding import synonyms as synonyms_file
 from mnemosyne.grounding.stored import VALUES_PER_COLUMN, stored_values
 from mnemosyne.grounding.synonyms import Synonyms, is_exact, normal, singular
 from mnemosyne.grounding.words import stem, vocabulary
-from mnemosyne.schema import Column, Schema
+from mnemosyne.schema import Column, Schema, Table
 
 LONGEST_RUN = 7
 """Words in a run of the question at most."""
@@ -96,6 +96,7 @@ class ValueIndex:
                 self._pools[form[0], len(form)].append(form)
         self._owners = _owners(schema)
         self._names = list(self._owners)
+        self._stems = {stem(word) for word in self._owners}
         self._symbols = {value for places in forms.values() for f in places if (value := f.value) in {"<", ">"}}
 
     @classmethod
@@ -112,13 +113,24 @@ class ValueIndex:
 
         Queries go through the guard and run read-only; a column that fails is left out.
         """
+        return cls.of(stored_values(database, schema, exclude=exclude, cap=cap), schema, synonyms=synonyms)
+
+    @classmethod
+    def of(
+        cls,
+        stored: Iterable[tuple[Table, Column, Sequence[str]]],
+        schema: Schema,
+        *,
+        synonyms: Path | None = None,
+    ) -> ValueIndex:
+        """An index of values that were read before: (table, column, distinct values)."""
         known = synonyms_file.load(synonyms)
         forms: dict[str, list[Form]] = defaultdict(list)
-        for table, column, values in stored_values(database, schema, exclude=exclude, cap=cap):
-            _add_codes(forms, known, table.name, column, values)
+        for table, column, values in stored:
+            _add_codes(forms, known, table.full_name, column, values)
             shared = _shared_beginnings(values)
             for value in values:
-                _add_forms(forms, known, table.name, column, value, shared)
+                _add_forms(forms, known, table.full_name, column, value, shared)
         return cls(forms, schema, known.phrases)
 
     def mentions(self, question: str) -> list[Mention]:
@@ -140,6 +152,30 @@ class ValueIndex:
     def hints(self, question: str) -> tuple[str, ...]:
         """Conditions to add to the prompt, each once, in the order of the question."""
         return tuple(dict.fromkeys(mention.hint for mention in self.mentions(question) if mention.useful))
+
+    def places(self, question: str) -> dict[tuple[str, str], float]:
+        """(table, column) of every stored value whose spelling is in the question, with how telling that is.
+
+        A value that one column stores counts 1, one that n columns store 1/n. For ranking tables; wider than `mentions`.
+        """
+        text = _Text(question)
+        found: dict[tuple[str, str], float] = {}
+        taken: set[int] = set()
+        for length in range(min(LONGEST_RUN, len(text.spans)), 0, -1):
+            for start in range(len(text.spans) - length + 1):
+                end = start + length
+                if taken & set(range(start, end)):
+                    continue
+                form = normal(text.run(start, end))
+                if length == 1 and (form in vocabulary("stop") or stem(form) in self._stems or len(form) < 3):
+                    continue
+                forms = self._forms.get(form) or self._forms.get(singular(form)) or ()
+                places = {(place.table, place.column) for place in forms if place.how != "code"}
+                if places:
+                    taken |= set(range(start, end))
+                    for place in places:
+                        found[place] = max(found.get(place, 0.0), 1.0 / len(places))
+        return found
 
     def __len__(self) -> int:
         return len(self._forms)
@@ -354,9 +390,10 @@ def _owners(schema: Schema | None) -> dict[str, frozenset[str]]:
         for name in (table.name, *(column.name for column in table.columns)):
             for word in (name, *name.split("_")):
                 for form in (normal(word), singular(normal(word))):
-                    owners[form].add(table.name)
+                    owners[form].add(table.full_name)
     return {word: frozenset(tables) for word, tables in owners.items() if word}
 
 
 def _table_named(table: str, asked: set[str]) -> bool:
-    return singular(normal(table)) in asked or normal(table) in asked
+    name = normal(table.rsplit(".", 1)[-1])
+    return singular(name) in asked or name in asked
