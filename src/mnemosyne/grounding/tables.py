@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter, defaultdict, deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import pairwise
@@ -123,7 +123,13 @@ class SchemaIndex:
         return Linked(part, False, spent)
 
     def _offer(
-        self, position: int, chosen: Mapping[int, Table], asked: Sequence[str], values: set[tuple[str, str]], *, whole: bool
+        self,
+        position: int,
+        chosen: Mapping[int, Table],
+        asked: Sequence[str],
+        values: set[tuple[str, str]],
+        *,
+        whole: bool,
     ) -> tuple[dict[int, Table], int]:
         """A table with all that it needs to be joined and its neighbours that the question names; and the tokens."""
         if position in chosen:

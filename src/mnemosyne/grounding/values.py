@@ -96,6 +96,7 @@ class ValueIndex:
                 self._pools[form[0], len(form)].append(form)
         self._owners = _owners(schema)
         self._names = list(self._owners)
+        self._partial: dict[str, tuple[str, ...]] | None = None
         self._stems = {stem(word) for word in self._owners}
         self._symbols = {value for places in forms.values() for f in places if (value := f.value) in {"<", ">"}}
 
@@ -152,6 +153,19 @@ class ValueIndex:
     def hints(self, question: str) -> tuple[str, ...]:
         """Conditions to add to the prompt, each once, in the order of the question."""
         return tuple(dict.fromkeys(mention.hint for mention in self.mentions(question) if mention.useful))
+
+    def partial(self, question: str) -> list[tuple[str, tuple[str, ...]]]:
+        """Runs of the question that several stored values begin or end with, and conditions on those values."""
+        if self._partial is None:
+            self._partial = _partial_names(self._forms, self._owners)
+        text = _Text(question)
+        found = []
+        for length in (3, 2, 1):
+            for start in range(len(text.spans) - length + 1):
+                run = text.run(start, start + length)
+                if (hints := self._partial.get(normal(run))) and not text.is_part_of_a_name(start, start + length):
+                    found.append((run, hints))
+        return found
 
     def places(self, question: str) -> dict[tuple[str, str], float]:
         """(table, column) of every stored value whose spelling is in the question, with how telling that is.
@@ -365,6 +379,36 @@ def _short_codes(value: str) -> list[str]:
     """How people shorten a code: `ISO 9308-1` is `9308-1`, and `ISO 9308` where no other part is stored."""
     match = re.fullmatch(r"([A-Z][A-Za-z]{1,5}) ?(\d{3,})-(\d{1,2})", value)
     return [f"{match[2]}-{match[3]}", f"{match[1]} {match[2]}"] if match else []
+
+
+def _partial_names(
+    forms: Mapping[str, Sequence[Form]], owners: Mapping[str, frozenset[str]]
+) -> dict[str, tuple[str, ...]]:
+    """Beginnings and endings that a few values of one column share: `legionella`, `chlorine`; none is a form itself.
+
+    Words that the schema or any question uses, and parts that more than a few values share, say nothing.
+    """
+    shared: dict[tuple[str, str], dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
+    plain = vocabulary("stop") | vocabulary("measures") | vocabulary("plain")
+    for places in forms.values():
+        for place in places:
+            if place.how != "spelling" or re.search(r"\d", place.value.split()[0]):
+                continue
+            words = place.value.split()
+            for n in range(1, len(words)):
+                for ends in (words[:n], words[-n:]):
+                    if not any(word.isdigit() for word in ends):
+                        shared[normal(" ".join(ends)), place.column][place.value].add(place.table)
+    found: dict[str, tuple[str, ...]] = {}
+    for (part, column), values in shared.items():
+        if 2 <= len(values) <= FEW_VALUES and len(part) > 4 and part not in {*forms, *owners, *plain}:
+            tables = sorted({table for places in values.values() for table in places})
+            found[part] = tuple(Mention(tables[0], column, v, "", "near", 0.0).hint for v in sorted(values))
+    return found
+
+
+FEW_VALUES = 4
+"""A part of a name that more values share is a kind, not an unfinished name."""
 
 
 def _add_codes(

@@ -1,0 +1,307 @@
+"""What a question asks that the schema has nothing about, or that can be read in several ways.
+
+Judged by words alone, before any model is asked: concepts that laboratories keep records of and this
+schema does not (`data/grounding/concepts.yaml`), a person who did something that only has a date, words
+that need a measure, a name that several stored values begin with, a date that could be several, requests
+to change data, and questions about the future. Only the clauses that ask are read: what people tell
+about themselves and their reasons is left out.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib.resources import files
+from typing import Literal
+
+from mnemosyne.grounding.synonyms import normal, singular
+from mnemosyne.grounding.values import Mention, ValueIndex
+from mnemosyne.grounding.words import stem, vocabulary
+from mnemosyne.schema import Schema, Table, canonical_type
+
+Reason = Literal["missing", "ambiguous", "write", "prediction", "elsewhere", "value", "votes", "no-sql"]
+
+
+@dataclass(frozen=True, slots=True)
+class Abstention:
+    """Why a question is given back, with the evidence."""
+
+    reason: Reason
+    """What stands in the way."""
+    evidence: tuple[str, ...]
+    """The words of the question, or the conditions of the query, that say so."""
+    candidates: tuple[str, ...] = ()
+    """What the person may have meant; empty when there is nothing near."""
+
+    @property
+    def message(self) -> str:
+        """For the person who asked."""
+        words = ", ".join(f"'{word}'" for word in self.evidence)
+        choices = f" Which of these do you mean: {'; '.join(self.candidates)}?" if self.candidates else ""
+        return {
+            "missing": f"The database has nothing about {words}.",
+            "ambiguous": f"{words} can be read in several ways.{choices or ' Say what to measure, and over which time.'}",
+            "write": f"{words} would change data. Only questions are answered, nothing is written.",
+            "prediction": f"{words}: the database knows what happened, not what will.",
+            "elsewhere": "The question does not seem to be about this database.",
+            "value": f"No row has {words}.{choices}",
+            "votes": f"The candidates disagree.{choices}",
+            "no-sql": "The model found no query for this question.",
+        }[self.reason]
+
+
+@dataclass(frozen=True, slots=True)
+class _Concept:
+    """One thing that is kept records of."""
+
+    words: frozenset[str]
+    """Single words that speak of it."""
+    phrases: tuple[str, ...]
+    """Several words that speak of it together."""
+    covered_by: frozenset[str]
+    """Stems that cover it when a schema has one."""
+
+
+class Scope:
+    """What a schema has words for; asked once per question."""
+
+    def __init__(self, schema: Schema, values: ValueIndex | None = None, lexicon: Iterable[str] = ()) -> None:
+        self._schema, self._values = schema, values
+        own = _known_stems(schema)
+        self._known = own | {stem(word) for text in lexicon for word in _words(text)}
+        tables = {stem(singular(normal(table.name))) for table in schema.tables}
+        columns = [word for table in schema.tables for column in _dates(table) for word in column.lower().split("_")]
+        self._happenings = {stem(word) for word in columns} - tables - {"date", "time", "at", "on"}
+        concepts, self._vague = _concepts()
+        self._missing = [concept for concept in concepts if not concept.covered_by & own]
+
+    def judge(self, question: str) -> Abstention | None:
+        """Why the question should be given back, or None to go on and answer it."""
+        mentions = self._values.mentions(question) if self._values is not None else []
+        masked = _without(question, mentions)
+        asking = asking_clauses(masked)
+        text = " ".join(asking)
+        words = _words(text)
+        coded = any(mention.how == "code" for mention in mentions)  # an event of its own: the test that failed
+        return (
+            _write(asking)
+            or _prediction(text)
+            or self._missing_concept(text, words)
+            or self._missing_person(text)
+            or (Abstention("elsewhere", tuple(words)) if any(_has(text, e) for e in _listed("elsewhere")) else None)
+            or (None if mentions else self._elsewhere(question))
+            or self._ambiguous_value(masked)
+            or self._vague_words(text, words, coded)
+            or (None if coded else self._ambiguous_date(question, text, words))
+        )
+
+    def _missing_concept(self, text: str, words: Sequence[str]) -> Abstention | None:
+        found = [
+            hit
+            for concept in self._missing
+            for hit in (
+                *(word for word in words if word in concept.words and stem(word) not in self._known),
+                *(phrase for phrase in concept.phrases if _has(text, phrase)),
+            )
+        ]
+        return Abstention("missing", tuple(dict.fromkeys(found))) if found else None
+
+    def _missing_person(self, text: str) -> Abstention | None:
+        """`who approved …` where the schema has the date of it and no column for the person."""
+        match = re.search(
+            r"\bwho(?: has| have| had|'s| was it that)? (?:\w+ly )?([a-z]+ed|took|did|sent|signed off)\b", text.lower()
+        )
+        if match is None or match[1] in vocabulary("doing"):
+            return None
+        doer = stem(match[1].split()[0])
+        if match[1] in vocabulary("overseeing") and doer not in self._known:
+            return Abstention("missing", (match[0],))
+        for table in self._schema.tables:
+            parts = [{stem(word) for word in re.split(r"[_\W]+", c.name.lower())} for c in table.columns]
+            dated = any(doer in part and part & {"date", "time", "at", "on"} for part in parts)
+            person = any(doer in part and part & {"by", "person", "name", "id", "user", "initi"} for part in parts)
+            if dated and not person:
+                return Abstention("missing", (match[0],))
+        return None
+
+    def _elsewhere(self, question: str) -> Abstention | None:
+        plain = vocabulary("stop") | vocabulary("asking") | vocabulary("measures") | vocabulary("periods")
+        content = [w for w in _words(question) if w not in plain and not w.isdigit()]
+        if content and not any(stem(word) in self._known for word in content):
+            return Abstention("elsewhere", tuple(content))
+        return None
+
+    def _ambiguous_value(self, text: str) -> Abstention | None:
+        for words, hints in self._values.partial(text) if self._values is not None else ():
+            before = text[: text.lower().find(words.lower())].split()
+            if before and before[-1].lower() in {"any", "all", "every", "each", "both", "which"}:
+                continue
+            return Abstention("ambiguous", (words,), hints)
+        return None
+
+    def _vague_words(self, text: str, words: Sequence[str], coded: bool) -> Abstention | None:
+        text = re.sub(r"\bmost recent(ly)?\b|\bstandard deviation\b", " ", text.lower())
+        words = [word for word in words if word in text]
+        measured = (
+            coded or bool(set(words) & vocabulary("measures")) or bool(re.search(r"\bhow (many|much)\b", text.lower()))
+        )
+        dated = bool(re.search(r"\d|\b(last|this|past|since|today|yesterday|previous|current)\b", text.lower()))
+        limited = bool(re.search(r"\d|\b(limit|limits|than|specification|average|median)\b", text.lower()))
+        excused = {
+            "a measure": measured,
+            "a period": dated,
+            "a limit": limited or measured,
+            "a subject": len(words) > SHORT,
+        }
+        if (
+            (top := TOP.search(text))
+            and not measured
+            and not re.search(r"\b(by|with|in terms of|ordered|order)\b", text)
+        ):
+            return Abstention("ambiguous", (top[0],))
+        for name, concept in self._vague.items():
+            hits = [
+                w for w in words if w in concept.words and not re.search(rf"\b{w} (first|last|to)\b|\bat {w}\b", text)
+            ]
+            hits += [phrase for phrase in concept.phrases if _has(text, phrase)]
+            if hits and not excused[name]:
+                return Abstention("ambiguous", tuple(dict.fromkeys(hits)))
+        return None
+
+    def _ambiguous_date(self, question: str, text: str, words: Sequence[str]) -> Abstention | None:
+        """A window of time on a table with several dates of which the question names none."""
+        if not WINDOW.search(text):
+            return None
+        stems = {stem(word) for word in words}
+        named = [table for table in self._schema.tables if stem(singular(normal(table.name))) in stems]
+        dates = {table.full_name: _dates(table) for table in named}
+        if len(named) != 1 or len(dates[named[0].full_name]) < MANY_DATES:
+            return None
+        said = set(_words(question))
+        if said & vocabulary("happenings") or {stem(word) for word in said} & self._happenings:
+            return None
+        columns = tuple(f"{named[0].name}.{column}" for column in dates[named[0].full_name])
+        return Abstention("ambiguous", (WINDOW.search(text)[0],), columns)  # type: ignore[index]
+
+
+TOP = re.compile(r"\btop (\d+ |three |five |ten )?(clients|customers|analysts|methods|sites|samples|determinands)\b")
+"""A ranking; by what, the rest of the question must say."""
+
+SHORT = 9
+"""A question of more words says itself what `that client` or `the same` is."""
+
+MANY_DATES = 3
+"""A table with fewer dates has one that is meant by default."""
+
+WINDOW = re.compile(
+    r"\b((last|past|previous|this|current) (\d+ |two |three |six |twelve |calendar )?(day|week|month|quarter|year)s?"
+    r"|(in|since|during|from|of|for) ((january|february|march|april|may|june|july|august|september|october|november|december)\b"
+    r"|20\d\d)|yesterday|today)\b",
+    re.IGNORECASE,
+)
+"""A window of time."""
+
+
+def asking_clauses(question: str) -> list[str]:
+    """The clauses of a question that ask: all of them when none does by its words."""
+    clauses = [c.strip() for c in re.split(r"(?<=[.?!;])\s+|(?<=\w):\s+|\s[-–—]\s", question) if c.strip()]
+    clauses = [REASON.sub("", clause) for clause in clauses]
+    kept = []
+    for clause in clauses:
+        words = set(_words(clause))
+        tells = TELLS.match(clause) is not None
+        asks = bool(words & vocabulary("asking")) or clause[:1].islower()
+        if "?" in clause or words & vocabulary("requests") or (asks and not tells):
+            kept.append(clause)
+    return kept or clauses
+
+
+REASON = re.compile(r"^(for|before|after|ahead of|during|regarding|as part of) [^,?]{3,60}, ", re.IGNORECASE)
+"""The reason for a question, said first: `For billing purposes, …`."""
+
+TELLS = re.compile(
+    r"^(we|our|i|i'm|my|they|the|a|an|he|she|this|that|there|it|someone|somebody|ukas|audit)\b", re.IGNORECASE
+)
+"""How a clause begins that tells something instead of asking."""
+
+
+def _write(clauses: Sequence[str]) -> Abstention | None:
+    writes = set(_listed("writes"))
+    for clause in clauses:
+        text = re.sub(
+            r"^(and |then |now |so |ok |hi |hello |please |kindly |just |quickly |(can|could|would|will) you |i (want|need|would like|'d like) you to |i'd like you to |let's |go ahead and |also )+",
+            "", re.sub(r"[^\w' -]", " ", clause.lower()).strip(),
+        )  # fmt: skip
+        words = text.split()
+        if len(words) > 1 and words[0] in writes and words[1] in vocabulary("written"):
+            return Abstention("write", (" ".join(words[:3]),))
+    return None
+
+
+def _prediction(text: str) -> Abstention | None:
+    found = [phrase for phrase in _listed("predictions") if _has(text, phrase)]
+    return Abstention("prediction", tuple(found)) if found else None
+
+
+def _without(question: str, mentions: Sequence[Mention]) -> str:
+    """A question without stored values and quoted text."""
+    text = re.sub(r"(?<!\w)(['\"‘“]).{1,60}?['\"’”](?!\w)", " ", question)
+    for mention in mentions:
+        if mention.how != "code":
+            text = text.replace(mention.words, " ")
+    return text
+
+
+def _has(text: str, phrase: str) -> bool:
+    return re.search(rf"(?<![\w-]){re.escape(phrase)}(?![\w-])", text.lower()) is not None
+
+
+def _words(text: str) -> list[str]:
+    return re.findall(r"[^\W_]+(?:['’-][^\W_]+)*", text.lower())
+
+
+def _dates(table: Table) -> list[str]:
+    return [c.name for c in table.columns if canonical_type(c.type) in ("DATE", "TIMESTAMP")]
+
+
+def _known_stems(schema: Schema) -> set[str]:
+    texts = [
+        text
+        for table in schema.tables
+        for column in table.columns
+        for text in (table.name, table.comment, column.name, column.comment, *map(str, column.values))
+    ]
+    return {stem(word.lower()) for text in texts for word in re.findall(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])", text)}
+
+
+@lru_cache(maxsize=1)
+def _file() -> dict[str, object]:
+    import yaml
+
+    loaded = yaml.safe_load((files("mnemosyne.data") / "grounding" / "concepts.yaml").read_text(encoding="utf-8"))
+    return dict(loaded)
+
+
+@lru_cache(maxsize=8)
+def _listed(kind: str) -> tuple[str, ...]:
+    return tuple(word.replace("+", " ") for word in str(_file()[kind]).split())
+
+
+@lru_cache(maxsize=1)
+def _concepts() -> tuple[tuple[_Concept, ...], dict[str, _Concept]]:
+    def concept(entry: dict[str, str]) -> _Concept:
+        said = str(entry["words"]).split()
+        single = frozenset(word for word in said if "+" not in word)
+        extra = str(entry.get("unless", "")).split()
+        return _Concept(
+            single,
+            tuple(word.replace("+", " ") for word in said if "+" in word),
+            frozenset(stem(word) for word in (*single, *extra)),
+        )
+
+    data = _file()
+    entries: list[dict[str, str]] = data["concepts"]  # type: ignore[assignment]
+    vague: list[dict[str, str]] = data["vague"]  # type: ignore[assignment]
+    return tuple(concept(entry) for entry in entries), {entry["name"]: concept(entry) for entry in vague}
