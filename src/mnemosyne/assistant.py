@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Literal
 from mnemosyne import guard, prompt
 from mnemosyne.databases import Database, Limits
 from mnemosyne.engines import Completion, Engine, Sampling
-from mnemosyne.grounding import ValueIndex
+from mnemosyne.grounding import Abstention, Grounded, Grounder, Understood, ValueIndex, doubts, understand
+from mnemosyne.grounding.confidence import Signs, probability
 from mnemosyne.guard.query import Dialect, Refusal, SafeQuery
 from mnemosyne.results import Failure, Result, same
 from mnemosyne.schema import Schema
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from mnemosyne.settings import Settings
+
+SPLIT = 0.5
+"""Share of the candidates below which their readings are shown to the person."""
 
 DECLINED = "Not run: the review did not approve the query."
 
@@ -49,6 +53,14 @@ class Options:
     """False: stop after the guard."""
     grounding: bool = True
     """Tell the model which stored values the question means."""
+    linking: bool = True
+    """Choose the tables that a question needs from a schema of more than `whole_tokens`."""
+    whole_tokens: int = 3_000
+    """A schema of at most so many tokens of DDL is shown whole."""
+    linked_tokens: int = 1_200
+    """What is shown of a larger schema."""
+    abstain: bool = False
+    """Give back what the schema has nothing about or what can be read in several ways, instead of asking the model."""
     today: date | None = None
     """Freeze CURRENT_DATE, for tests and evaluations."""
 
@@ -96,6 +108,14 @@ class Answer:
     """Conditions on stored values that the model was told of."""
     agreement: float | None = None
     """Share of the candidates that gave this result, None without a vote."""
+    tables: tuple[str, ...] = ()
+    """Tables that the model was shown of a larger schema; empty when it saw the whole."""
+    understood: Understood | None = None
+    """What the query takes the question to mean; None when there is no checked query."""
+    abstained: Abstention | None = None
+    """Why the question is given back; None when it is answered."""
+    confidence: float | None = None
+    """Calibrated probability that the answer is right, None when there is no answer or the engine gives no signs."""
     seconds: float = 0.0
     """Wall time from question to answer."""
 
@@ -133,11 +153,18 @@ class Assistant:
     """Stored values that questions may mean; None to tell the model nothing."""
     review: Callable[[SafeQuery], bool] | None = None
     """Asked before each query runs; False means that the person does not want it run."""
-    ddl: str = field(init=False)
-    """The schema as the model reads it."""
+    grounder: Grounder = field(init=False)
+    """Finds what a question means in the schema and its values."""
 
     def __post_init__(self) -> None:
-        self.ddl = self.schema.to_ddl()
+        self.grounder = Grounder(
+            self.schema, self.values, whole_tokens=self.options.whole_tokens, linked_tokens=self.options.linked_tokens
+        )
+
+    @property
+    def ddl(self) -> str:
+        """The whole schema as the model reads it."""
+        return self.grounder.ddl
 
     @classmethod
     def open(
@@ -188,29 +215,36 @@ class Assistant:
         started = time.perf_counter()
         if problem := _not_a_question(question):
             return Answer(question, "", "", None, problem, ())
-        hints = self._hints(question)
-        asked = prompt.build(self.ddl, question, hints=hints)
+        ground = self._ground(question)
+        if ground.abstention is not None:
+            return _given_back(question, ground, time.perf_counter() - started)
+        asked = prompt.build(ground.ddl, question, hints=ground.hints)
         if problem := self._too_long(asked):
             return Answer(question, "", "", None, problem, ())
         drafts = [completion for sampling in self._samplings() for completion in self.engine.complete(asked, sampling)]
-        return self._conclude(question, hints, drafts, started, on_step)
+        return self._conclude(question, ground, drafts, started, on_step)
 
     def ask_many(self, questions: Sequence[str]) -> Iterator[tuple[int, Answer]]:
         """(index, answer) for every question, in the order they finish; drafts are batched where the engine can."""
-        fit: list[tuple[int, tuple[str, ...], prompt.Prompt]] = []
+        fit: list[tuple[int, Grounded, prompt.Prompt]] = []
         for index, question in enumerate(questions):
-            hints = self._hints(question)
-            asked = prompt.build(self.ddl, question, hints=hints)
-            if problem := _not_a_question(question) or self._too_long(asked):
+            if problem := _not_a_question(question):
+                yield index, Answer(question, "", "", None, problem, ())
+                continue
+            ground = self._ground(question)
+            asked = prompt.build(ground.ddl, question, hints=ground.hints)
+            if ground.abstention is not None:
+                yield index, _given_back(question, ground, 0.0)
+            elif problem := self._too_long(asked):
                 yield index, Answer(question, "", "", None, problem, ())
             else:
-                fit.append((index, hints, asked))
+                fit.append((index, ground, asked))
         first, *more = self._samplings()
         for position, completions in self.engine.complete_many([asked for _, _, asked in fit], first):
-            index, hints, asked = fit[position]
+            index, ground, asked = fit[position]
             started = time.perf_counter() - completions[0].seconds
             extra = [c for sampling in more for c in self.engine.complete(asked, sampling)]
-            yield index, self._conclude(questions[index], hints, [*completions, *extra], started, None)
+            yield index, self._conclude(questions[index], ground, [*completions, *extra], started, None)
 
     def close(self) -> None:
         """Close the database and free the model."""
@@ -226,8 +260,9 @@ class Assistant:
     ) -> None:
         self.close()
 
-    def _hints(self, question: str) -> tuple[str, ...]:
-        return self.values.hints(question) if self.values is not None and self.options.grounding else ()
+    def _ground(self, question: str) -> Grounded:
+        options = self.options
+        return self.grounder.ground(question, hints=options.grounding, linking=options.linking, abstain=options.abstain)
 
     def _too_long(self, asked: prompt.Prompt) -> str:
         """Why a prompt does not fit the model, in words for a person; empty when it fits."""
@@ -250,7 +285,7 @@ class Assistant:
     def _conclude(
         self,
         question: str,
-        hints: tuple[str, ...],
+        ground: Grounded,
         drafts: Sequence[Completion],
         started: float,
         on_step: Callable[[Step], None] | None,
@@ -266,10 +301,11 @@ class Assistant:
             chosen, agreement = _vote(steps)
         else:
             chosen = steps[0]
-            for step in self._repairs(question, hints, chosen):
+            for step in self._repairs(question, ground, chosen):
                 steps.append(step)
                 tell(step)
                 chosen = step
+        query = chosen.checked if isinstance(chosen.checked, SafeQuery) else None
         return Answer(
             question=question,
             sql=chosen.checked.sql if isinstance(chosen.checked, SafeQuery) else "",
@@ -277,12 +313,28 @@ class Assistant:
             result=chosen.outcome if isinstance(chosen.outcome, Result) else None,
             problem=_for_people(chosen),
             steps=tuple(steps),
-            hints=hints,
+            hints=ground.hints,
             agreement=agreement,
+            tables=ground.tables,
+            understood=understand(query, self.options.today) if query is not None else None,
+            abstained=self._doubt(chosen, steps, agreement) if self.options.abstain else None,
+            confidence=None if chosen.problem else probability(_signs(chosen, steps)),
             seconds=time.perf_counter() - started,
         )
 
-    def _repairs(self, question: str, hints: tuple[str, ...], failed: Step) -> Iterator[Step]:
+    def _doubt(self, chosen: Step, steps: Sequence[Step], agreement: float | None) -> Abstention | None:
+        """Why an answer is not to be trusted although there may be one."""
+        if isinstance(chosen.checked, Refusal):
+            return Abstention("no-sql", ()) if chosen.checked.code == "no-sql" else None
+        empty = isinstance(chosen.outcome, Result) and not any(_says(row) for row in chosen.outcome.rows)
+        if empty and self.values is not None and (doubt := doubts.unstored(chosen.checked, self.values)):
+            return doubt
+        if agreement is not None and len(steps) >= 3 and agreement < SPLIT:
+            readings = dict.fromkeys(step.sql for step in steps if not step.problem)
+            return Abstention("votes", (), tuple(readings)[:3])
+        return None
+
+    def _repairs(self, question: str, ground: Grounded, failed: Step) -> Iterator[Step]:
         """Further drafts, each told what was wrong with the one before; ends when one is an answer or repeats."""
         tried = {failed.sql}
         for _ in range(self.options.repairs):
@@ -290,7 +342,7 @@ class Assistant:
                 return
             attempt = prompt.Attempt(failed.sql, failed.problem)
             sampling = Sampling(max_tokens=self.options.max_tokens, seed=self.options.seed)
-            asked = prompt.build(self.ddl, question, hints=hints, attempt=attempt)
+            asked = prompt.build(ground.ddl, question, hints=ground.hints, attempt=attempt)
             if self._too_long(asked):
                 return
             [completion] = self.engine.complete(asked, sampling)
@@ -374,6 +426,31 @@ def _agree(one: Step, other: Step) -> bool:
     if isinstance(one.checked, SafeQuery) and isinstance(other.checked, SafeQuery):
         return one.outcome is None and other.outcome is None and one.checked.sql == other.checked.sql
     return one.sql == other.sql
+
+
+def _given_back(question: str, ground: Grounded, seconds: float) -> Answer:
+    """The answer to a question that no model is asked."""
+    problem = ground.abstention.message if ground.abstention is not None else ""
+    return Answer(
+        question, "", "", None, problem, (), ground.hints, tables=ground.tables, abstained=ground.abstention,
+        seconds=seconds,
+    )  # fmt: skip
+
+
+def _says(row: Sequence[object]) -> bool:
+    """Whether a row says anything: a count of nothing does not."""
+    return any(cell not in (None, 0) for cell in row)
+
+
+def _signs(chosen: Step, steps: Sequence[Step]) -> Signs:
+    """What tells a right answer from a wrong one, without knowing which it is."""
+    rows = chosen.outcome.rows if isinstance(chosen.outcome, Result) else None
+    return Signs(
+        logprobs=chosen.completion.logprobs,
+        repairs=sum(step.kind == "repair" for step in steps),
+        empty=rows is not None and not any(_says(row) for row in rows),
+        ran=rows is not None,
+    )
 
 
 def _no_sql(completion: Completion) -> Refusal:

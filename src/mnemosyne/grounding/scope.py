@@ -90,6 +90,7 @@ class Scope:
             or _prediction(text)
             or self._missing_concept(text, words)
             or self._missing_person(text)
+            or self._missing_subject(text)
             or (Abstention("elsewhere", tuple(words)) if any(_has(text, e) for e in _listed("elsewhere")) else None)
             or (None if mentions else self._elsewhere(question))
             or self._ambiguous_value(masked)
@@ -102,11 +103,27 @@ class Scope:
             hit
             for concept in self._missing
             for hit in (
-                *(word for word in words if word in concept.words and stem(word) not in self._known),
+                *(w for w in words if w in concept.words and stem(w) not in self._known and not _is_purpose(text, w)),
                 *(phrase for phrase in concept.phrases if _has(text, phrase)),
             )
         ]
         return Abstention("missing", tuple(dict.fromkeys(found))) if found else None
+
+    def _missing_subject(self, text: str) -> Abstention | None:
+        """A word that stands where a question names what it wants and that nothing here has: `per farm`, `which courier`."""
+        found = [
+            word
+            for match in SUBJECT.finditer(text.lower())
+            if (word := match["of"] or match["word"]) and not self._is_plain(word)
+        ]
+        return Abstention("missing", tuple(dict.fromkeys(found))) if found else None
+
+    def _is_plain(self, word: str) -> bool:
+        """Whether a word is known here or anywhere; endings of adjectives and adverbs name nothing."""
+        parts = (word, *word.split("-"))
+        return word.endswith(("est", "ly", "ed", "ing")) or any(
+            stem(p) in self._known or stem(p) in _plain() for p in parts
+        )
 
     def _missing_person(self, text: str) -> Abstention | None:
         """`who approved …` where the schema has the date of it and no column for the person."""
@@ -189,6 +206,12 @@ class Scope:
 TOP = re.compile(r"\btop (\d+ |three |five |ten )?(clients|customers|analysts|methods|sites|samples|determinands)\b")
 """A ranking; by what, the rest of the question must say."""
 
+SUBJECT = re.compile(
+    r"\b(per|each|every|how many|number of|average) (?P<word>[a-z][a-z-]{2,})"
+    r"|(?P<of>[a-z][a-z-]{2,}) (of|for) (each|every|all)\b"
+)
+"""Where a question names what it wants."""
+
 SHORT = 9
 """A question of more words says itself what `that client` or `the same` is."""
 
@@ -207,19 +230,30 @@ WINDOW = re.compile(
 def asking_clauses(question: str) -> list[str]:
     """The clauses of a question that ask: all of them when none does by its words."""
     clauses = [c.strip() for c in re.split(r"(?<=[.?!;])\s+|(?<=\w):\s+|\s[-–—]\s", question) if c.strip()]
-    clauses = [REASON.sub("", clause) for clause in clauses]
+    clauses = [BECAUSE.sub("", REASON.sub("", clause)) for clause in clauses]
     kept = []
     for clause in clauses:
         words = set(_words(clause))
         tells = TELLS.match(clause) is not None
         asks = bool(words & vocabulary("asking")) or clause[:1].islower()
-        if "?" in clause or words & vocabulary("requests") or (asks and not tells):
+        if tells and (request := REQUEST.search(clause)):
+            kept.append(clause[request.start() :])
+        elif "?" in clause or (asks and not tells):
             kept.append(clause)
     return kept or clauses
 
 
 REASON = re.compile(r"^(for|before|after|ahead of|during|regarding|as part of) [^,?]{3,60}, ", re.IGNORECASE)
 """The reason for a question, said first: `For billing purposes, …`."""
+
+BECAUSE = re.compile(r",? (because|so that|so (i|we) can|as (we|i|they)|in case|since (we|they)) .*$", re.IGNORECASE)
+"""The reason for a question, said last."""
+
+REQUEST = re.compile(
+    r"\b(need|needs|want|wants|wanted|would like|'d like|please|show|give|tell|asks|asking|asked|which|what|how|whose|when|where)\b",
+    re.IGNORECASE,
+)
+"""Where a clause that tells something turns to what it asks."""
 
 TELLS = re.compile(
     r"^(we|our|i|i'm|my|they|the|a|an|he|she|this|that|there|it|someone|somebody|ukas|audit)\b", re.IGNORECASE
@@ -254,6 +288,17 @@ def _without(question: str, mentions: Sequence[Mention]) -> str:
     return text
 
 
+def _is_purpose(text: str, word: str) -> bool:
+    """Whether a word only says what the answer is for: `for the invoice`, `before our training`."""
+    return (
+        re.search(
+            rf"\b(for|before|after|during|about|because of|ahead of) (the|a|an|my|our|this|your|tomorrow's|today's)( [\w-]+)? {word}\b",
+            text.lower(),
+        )
+        is not None
+    )
+
+
 def _has(text: str, phrase: str) -> bool:
     return re.search(rf"(?<![\w-]){re.escape(phrase)}(?![\w-])", text.lower()) is not None
 
@@ -274,6 +319,13 @@ def _known_stems(schema: Schema) -> set[str]:
         for text in (table.name, table.comment, column.name, column.comment, *map(str, column.values))
     ]
     return {stem(word.lower()) for text in texts for word in re.findall(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])", text)}
+
+
+@lru_cache(maxsize=1)
+def _plain() -> frozenset[str]:
+    """Stems of the words that questions are made of, whatever the database is about."""
+    kinds = "people states stop asking measures periods doing overseeing requests happenings plain written general laboratory"
+    return frozenset(stem(word) for kind in kinds.split() for word in vocabulary(kind))
 
 
 @lru_cache(maxsize=1)

@@ -86,8 +86,13 @@ class ValueIndex:
     """Forms of stored values, ready to be matched against questions."""
 
     def __init__(
-        self, forms: Mapping[str, Sequence[Form]], schema: Schema | None = None, phrases: Iterable[str] = ()
+        self,
+        forms: Mapping[str, Sequence[Form]],
+        schema: Schema | None = None,
+        phrases: Iterable[str] = (),
+        whole: Mapping[tuple[str, str], frozenset[str]] | None = None,
     ) -> None:
+        self._whole = dict(whole or {})
         self._forms = {form: tuple(places) for form, places in forms.items()}
         self._phrases = frozenset(phrases)
         self._pools: dict[tuple[str, int], list[str]] = defaultdict(list)
@@ -114,7 +119,7 @@ class ValueIndex:
 
         Queries go through the guard and run read-only; a column that fails is left out.
         """
-        return cls.of(stored_values(database, schema, exclude=exclude, cap=cap), schema, synonyms=synonyms)
+        return cls.of(stored_values(database, schema, exclude=exclude, cap=cap), schema, synonyms=synonyms, cap=cap)
 
     @classmethod
     def of(
@@ -123,16 +128,20 @@ class ValueIndex:
         schema: Schema,
         *,
         synonyms: Path | None = None,
+        cap: int = VALUES_PER_COLUMN,
     ) -> ValueIndex:
-        """An index of values that were read before: (table, column, distinct values)."""
+        """An index of values that were read before: (table, column, distinct values), at most `cap` of a column."""
         known = synonyms_file.load(synonyms)
         forms: dict[str, list[Form]] = defaultdict(list)
+        whole: dict[tuple[str, str], frozenset[str]] = {}
         for table, column, values in stored:
+            if len(values) < cap:
+                whole[table.full_name.lower(), column.name.lower()] = frozenset(values)
             _add_codes(forms, known, table.full_name, column, values)
             shared = _shared_beginnings(values)
             for value in values:
                 _add_forms(forms, known, table.full_name, column, value, shared)
-        return cls(forms, schema, known.phrases)
+        return cls(forms, schema, known.phrases, whole)
 
     def mentions(self, question: str) -> list[Mention]:
         """The stored values that a question means, in the order of the question; overlapping runs: the longest wins."""
@@ -166,6 +175,16 @@ class ValueIndex:
                 if (hints := self._partial.get(normal(run))) and not text.is_part_of_a_name(start, start + length):
                     found.append((run, hints))
         return found
+
+    def nearest(self, table: str, column: str, value: str) -> tuple[str, ...] | None:
+        """What a column stores that is most like a value that it does not store; None when it may store it."""
+        from rapidfuzz import fuzz, process
+
+        stored = self._whole.get((table.lower(), column.lower()))
+        if stored is None or value in stored:
+            return None
+        best = process.extract(value, sorted(stored), scorer=fuzz.WRatio, score_cutoff=60, limit=3)
+        return tuple(Mention(table, column, name, "", "near", score).hint for name, score, _ in best)
 
     def places(self, question: str) -> dict[tuple[str, str], float]:
         """(table, column) of every stored value whose spelling is in the question, with how telling that is.

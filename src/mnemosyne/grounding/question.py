@@ -1,0 +1,97 @@
+"""One question, grounded: the part of the schema to show, the stored values it means, or why it is given back.
+
+`Grounder` owns what is built once for a schema (value index, schema index, scope) and is asked per question.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+from importlib.resources import files
+
+from mnemosyne.grounding.scope import Abstention, Scope
+from mnemosyne.grounding.tables import SchemaIndex, estimate_tokens
+from mnemosyne.grounding.values import Mention, ValueIndex
+from mnemosyne.schema import Schema
+
+
+@dataclass(frozen=True, slots=True)
+class Grounded:
+    """What is known of a question before a model is asked."""
+
+    ddl: str
+    """The schema as the model reads it for this question."""
+    hints: tuple[str, ...] = ()
+    """Conditions on stored values that the model is told of."""
+    mentions: tuple[Mention, ...] = ()
+    """Stored values that the question means."""
+    tables: tuple[str, ...] = ()
+    """Tables that were chosen from a larger schema; empty when it goes in whole."""
+    abstention: Abstention | None = None
+    """Why the question should be given back, None to answer it."""
+
+
+@dataclass
+class Grounder:
+    """Grounds questions in one schema and its stored values."""
+
+    schema: Schema
+    """All tables that may be asked about."""
+    values: ValueIndex | None = None
+    """Stored values; None to look none up."""
+    whole_tokens: int = 3_000
+    """A schema of at most so many tokens is shown whole, the same bytes for every question."""
+    linked_tokens: int = 1_200
+    """What is shown of a larger one."""
+    ddl: str = field(init=False)
+    """The whole schema as the model reads it."""
+
+    def __post_init__(self) -> None:
+        self.ddl = self.schema.to_ddl()
+
+    def ground(self, question: str, *, hints: bool = True, linking: bool = True, abstain: bool = False) -> Grounded:
+        """What is known of a question; each part can be switched off."""
+        mentions = tuple(self.values.mentions(question)) if self.values is not None and (hints or abstain) else ()
+        told = tuple(dict.fromkeys(mention.hint for mention in mentions if mention.useful)) if hints else ()
+        abstention = self.scope.judge(question) if abstain else None
+        if not linking or estimate_tokens(self.ddl) <= self.whole_tokens:
+            return Grounded(self.ddl, told, mentions, (), abstention)
+        places = self.values.places(question) if self.values is not None else {}
+        places |= {(mention.table, mention.column): 1.0 for mention in mentions}
+        part = self.index.link(question, self.linked_tokens, values=places).schema
+        return Grounded(part.to_ddl(), told, mentions, tuple(table.full_name for table in part.tables), abstention)
+
+    @cached_property
+    def index(self) -> SchemaIndex:
+        """The schema ready to be searched."""
+        return SchemaIndex(self.schema)
+
+    @cached_property
+    def scope(self) -> Scope:
+        """What the schema has words for."""
+        return Scope(self.schema, self.values, laboratory_words(self.schema))
+
+
+def laboratory_words(schema: Schema) -> tuple[str, ...]:
+    """The words of the package's laboratory lexicon, when the schema is that laboratory's; none otherwise."""
+    import yaml
+
+    names = {table.name.lower() for table in schema.tables}
+    if not {"samples", "results", "determinands"} <= names:
+        return ()
+    data = yaml.safe_load((files("mnemosyne.data") / "lims" / "lexicon.yaml").read_text(encoding="utf-8"))
+    if not set(data["tables"]) <= names:
+        return ()
+    return tuple(text for key, part in data.items() if key != "contexts" for text in _texts(part))
+
+
+def _texts(part: object) -> Iterator[str]:
+    if isinstance(part, str):
+        yield part
+    elif isinstance(part, dict):
+        for item in part.values():
+            yield from _texts(item)
+    elif isinstance(part, list):
+        for item in part:
+            yield from _texts(item)
