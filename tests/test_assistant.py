@@ -200,3 +200,53 @@ def test_a_timeout_is_an_answer_not_a_crash(laboratory: Database) -> None:
     answer = assistant.ask("?")
     assert isinstance(answer.steps[0].outcome, Failure)
     assert "timeout" in answer.problem
+
+
+def test_what_was_understood_is_said_in_tables_values_and_days(laboratory: Database) -> None:
+    sql = "SELECT COUNT(*) FROM samples WHERE matrix = 'Raw Milk' AND received_date >= CURRENT_DATE - INTERVAL '7 days'"
+    answer = ask(laboratory, sql)
+    assert answer.understood is not None
+    assert answer.understood.line == "samples · matrix = 'Raw Milk' · received_date from 2026-06-08"
+
+
+def test_a_question_without_an_answer_is_given_back_before_the_model_is_asked(laboratory: Database) -> None:
+    engine = ScriptedEngine([COUNT])
+    assistant = Assistant.over(engine, laboratory, options=Options(today=TODAY, abstain=True))
+    answer = assistant.ask("Which courier brought the urgent samples?")
+    assert answer.abstained is not None
+    assert answer.problem == "The database has nothing about 'courier'."
+    assert engine.prompts == []
+    assert assistant.ask("How many samples?").ok
+    [(_, many)] = assistant.ask_many(["What does each test cost?"])
+    assert many.abstained is not None
+
+
+def test_an_empty_result_on_a_value_that_is_not_stored_is_asked_back(laboratory: Database) -> None:
+    answer = ask(laboratory, "SELECT COUNT(*) FROM clients WHERE city = 'Dublyn'", abstain=True)
+    assert answer.result is not None
+    assert answer.abstained is not None
+    assert answer.abstained.reason == "value"
+    assert "clients.city = 'Dublin'" in answer.abstained.candidates
+    stored = ask(laboratory, "SELECT COUNT(*) FROM clients WHERE city = 'Dublin' AND NOT active", abstain=True)
+    assert stored.abstained is None
+    assert ask(laboratory, "SELECT COUNT(*) FROM clients WHERE city = 'Dublyn'").abstained is None
+
+
+def test_candidates_that_disagree_are_shown(laboratory: Database) -> None:
+    answer = ask(laboratory, "SELECT 1", "SELECT 2", "SELECT 3", votes=3, abstain=True)
+    assert answer.abstained is not None
+    assert answer.abstained.reason == "votes"
+    assert answer.abstained.candidates == ("SELECT 1", "SELECT 2", "SELECT 3")
+
+
+def test_a_large_schema_is_narrowed_for_the_prompt_and_not_for_the_guard(laboratory: Database) -> None:
+    engine = ScriptedEngine(lambda prompt: "SELECT COUNT(*) FROM worksheets")
+    options = Options(today=TODAY, whole_tokens=100, linked_tokens=300)
+    answer = Assistant.over(engine, laboratory, options=options).ask("How many clients are there in each city?")
+    assert "clients" in answer.tables
+    assert "CREATE TABLE clients" in engine.prompts[0].prefix
+    assert len(answer.tables) < 8
+    assert engine.prompts[0].prefix.count("CREATE TABLE") == len(answer.tables)
+    assert answer.ok
+    whole = Assistant.over(engine, laboratory, options=Options(today=TODAY, whole_tokens=100, linking=False))
+    assert whole.ask("How many?").tables == ()

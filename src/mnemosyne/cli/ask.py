@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 )
 @click.option("--no-repair", is_flag=True, help="Do not give a failing query back to the model.")
 @click.option("--no-grounding", is_flag=True, help="Do not look up stored values.")
+@click.option("--anyway", is_flag=True, help="Ask the model even when the words say that there is no answer.")
 @click.option("--today", type=click.DateTime(["%Y-%m-%d"]), metavar="YYYY-MM-DD", help="Take this day for today.")
 def command(
     question: str,
@@ -51,6 +52,7 @@ def command(
     votes: int,
     no_repair: bool,
     no_grounding: bool,
+    anyway: bool,
     today: datetime | None,
 ) -> int:
     """Ask the database at URL a QUESTION in plain words.
@@ -76,6 +78,7 @@ def command(
         repairs=0 if no_repair else Options().repairs,
         run=not sql_only,
         grounding=not no_grounding,
+        abstain=not anyway,
         today=today.date() if today is not None else None,
     )
     out, err = console.stdout(), console.stderr()
@@ -119,13 +122,17 @@ def _show(
     out: Console, err: Console, answer: Answer, dialect: str, form: str, output: Path | None, *, sql_shown: bool
 ) -> None:
     """The SQL (beside a file or pipe format: on standard error), then the result or the problem."""
-    if answer.hints:
-        err.print("understood: " + ", ".join(answer.hints), style="dim", markup=False, soft_wrap=True)
+    if answer.understood is not None:
+        err.print(f"understood: {answer.understood.line}", style="dim", markup=False, soft_wrap=True)
     if answer.sql and not sql_shown:
         console.print_sql(out if form == "table" else err, answer.sql, dialect)
     if answer.result is None:
         err.print(answer.problem, style="yellow", markup=False, soft_wrap=True)
+        if answer.abstained is not None and not answer.steps:
+            err.print("Ask in other words, or with --anyway.", style="dim")
         return
+    if answer.abstained is not None:
+        err.print(answer.abstained.message, style="yellow", markup=False, soft_wrap=True)
     if form == "table":
         console.print_result(out, answer.result)
     else:
@@ -143,7 +150,8 @@ def _cost(answer: Answer) -> str:
     model = sum(step.completion.seconds for step in answer.steps)
     attempts = "" if len(answer.steps) == 1 else f", {len(answer.steps)} attempts"
     agreement = f", {answer.agreement:.0%} of the candidates agree" if answer.agreement is not None else ""
-    return f"{answer.seconds:.2f} s, of which the model {model:.2f} s{attempts}{agreement}"
+    sure = f", {answer.confidence:.0%} sure" if answer.confidence is not None else ""
+    return f"{answer.seconds:.2f} s, of which the model {model:.2f} s{attempts}{agreement}{sure}"
 
 
 def _exit_code(answer: Answer) -> int:

@@ -217,9 +217,15 @@ def _from_answer(example: str, answer: Answer, way: Way) -> Prediction:
         repairs=sum(step.kind == "repair" for step in answer.steps),
         votes=way.votes,
         agreement=answer.agreement,
-        refusal=answer.refusal.code if answer.refusal else "failed" if answer.problem else "",
+        refusal=_refusal(answer),
         **{**_cost([step.completion for step in answer.steps]), "seconds": answer.seconds},
     )
+
+
+def _refusal(answer: Answer) -> str:
+    if answer.abstained is not None:
+        return "abstain"
+    return answer.refusal.code if answer.refusal else "failed" if answer.problem else ""
 
 
 def _cost(completions: Sequence[Completion]) -> dict[str, Any]:

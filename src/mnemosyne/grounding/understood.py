@@ -49,7 +49,7 @@ def _values(tree: exp.Expr) -> tuple[str, ...]:
     from sqlglot import exp
 
     found: dict[str, None] = {}
-    for node in tree.find_all(exp.EQ, exp.NEQ, exp.In, exp.Like, exp.ILike):
+    for node in tree.find_all(exp.EQ, exp.NEQ, exp.In, exp.Like, exp.ILike, bfs=False):
         column = node.this
         others = node.expressions if isinstance(node, exp.In) else [node.args["expression"]]
         if not isinstance(column, exp.Column) or not others or not all(_is_text(other) for other in others):
@@ -89,7 +89,7 @@ def _windows(tree: exp.Expr, today: date) -> tuple[str, ...]:
     from sqlglot import exp
 
     windows: dict[tuple[int, str], _Window] = {}
-    for node in tree.find_all(exp.GTE, exp.GT, exp.LT, exp.LTE, exp.EQ, exp.Between):
+    for node in tree.find_all(exp.GTE, exp.GT, exp.LT, exp.LTE, exp.EQ, exp.Between, bfs=False):
         found = _bounds(node, today)
         if found is None:
             continue

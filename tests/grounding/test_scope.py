@@ -1,0 +1,91 @@
+"""When a question is given back: nothing about it in the schema, several ways to read it, or no question at all."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+
+from mnemosyne.databases import Database, open_database
+from mnemosyne.grounding import Grounder, ValueIndex
+from mnemosyne.schema import Schema
+
+INVENTED = yaml.safe_load((Path(__file__).parent / "invented.yaml").read_text())
+SHOP = Schema.from_ddl(
+    "CREATE TABLE products (product_id INT PRIMARY KEY, product_name TEXT, price FLOAT, supplier TEXT);"
+    "CREATE TABLE orders (order_id INT PRIMARY KEY, product_id INT REFERENCES products, order_date DATE, quantity INT);"
+)
+
+
+@pytest.fixture(scope="module")
+def laboratory(lab_sqlite: str) -> Iterator[Database]:
+    database = open_database(lab_sqlite)
+    yield database
+    database.close()
+
+
+@pytest.fixture(scope="module")
+def grounder(laboratory: Database) -> Grounder:
+    schema = laboratory.schema()
+    return Grounder(schema, ValueIndex.build(laboratory, schema))
+
+
+def test_most_invented_questions_without_an_answer_are_given_back(grounder: Grounder) -> None:
+    caught = [q for q in INVENTED["unanswerable"] if grounder.scope.judge(q)]
+    assert len(caught) >= 0.9 * len(INVENTED["unanswerable"])
+
+
+def test_invented_questions_with_an_answer_are_not_refused(grounder: Grounder) -> None:
+    refused = [q for q in INVENTED["answerable"] if grounder.scope.judge(q)]
+    assert len(refused) <= 0.03 * len(INVENTED["answerable"]), refused
+
+
+@pytest.mark.parametrize(
+    ("question", "reason", "words"),
+    [
+        ("Which courier brought the samples?", "missing", "courier"),
+        ("What is the price per client?", "missing", "price"),
+        ("Number of samples per farm", "missing", "farm"),
+        ("Who received sample 12?", "missing", "who received"),
+        ("Delete all cancelled samples", "write", "delete all"),
+        ("How many samples will we receive next month?", "prediction", "will we"),
+        ("Write me a poem about coliforms", "elsewhere", "poem"),
+        ("Who is our best analyst?", "ambiguous", "best"),
+        ("Legionella results please", "ambiguous", "Legionella"),
+        ("How many samples last week?", "ambiguous", "last week"),
+    ],
+)
+def test_the_answer_names_the_words_that_stand_in_the_way(
+    grounder: Grounder, question: str, reason: str, words: str
+) -> None:
+    abstention = grounder.scope.judge(question)
+    assert abstention is not None
+    assert abstention.reason == reason
+    assert words in " ".join(abstention.evidence)
+    assert abstention.message.endswith((".", "?"))
+
+
+def test_choices_are_offered_where_the_database_has_them(grounder: Grounder) -> None:
+    kinds = grounder.scope.judge("Legionella results please")
+    assert kinds is not None
+    assert kinds.candidates == (
+        "determinands.determinand_name = 'Legionella pneumophila'",
+        "determinands.determinand_name = 'Legionella spp.'",
+    )
+    dates = grounder.scope.judge("How many samples last week?")
+    assert dates is not None
+    assert "samples.received_date" in dates.candidates
+
+
+def test_reasons_and_excuses_are_not_the_question(grounder: Grounder) -> None:
+    judge = grounder.scope.judge
+    assert judge("The invoice run is tonight. How many samples were reported for each client in May 2026?") is None
+    assert judge("How many urgent samples are in progress, because the courier leaves at five?") is None
+    assert judge("How many samples per courier, because the invoice run is tonight?") is not None
+
+
+def test_another_schema_has_other_gaps() -> None:
+    shop = Grounder(SHOP).scope
+    assert shop.judge("What is the average price of each product?") is None
+    assert shop.judge("Which supplier sold us the most?") is None
+    assert shop.judge("How many instruments were calibrated?") is not None
