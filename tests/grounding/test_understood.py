@@ -54,7 +54,8 @@ def test_the_end_of_a_long_month_is_not_overrun() -> None:
 def test_tables_and_values_come_first() -> None:
     sql = (
         "SELECT COUNT(*) FROM results r JOIN samples s ON s.sample_id = r.sample_id "
-        "WHERE s.matrix IN ('Raw Milk', 'Raw Meat') AND r.pass_fail = 'F' AND s.status NOT IN ('Cancelled') AND s.sampling_point LIKE 'Borehole%'"
+        "WHERE s.matrix IN ('Raw Milk', 'Raw Meat') AND r.pass_fail = 'F'"
+        " AND s.status NOT IN ('Cancelled') AND s.sampling_point LIKE 'Borehole%'"
     )
     assert line(sql) == (
         "results, samples · matrix in ('Raw Milk', 'Raw Meat') · pass_fail = 'F' · status not in ('Cancelled') · "
