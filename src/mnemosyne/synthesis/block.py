@@ -24,9 +24,6 @@ from mnemosyne.synthesis.verify import Verifier
 from mnemosyne.synthesis.voices import voice
 from mnemosyne.synthesis.world import World
 
-BLOCK = 50
-"""Pairs of one block."""
-
 ATTEMPTS = 60
 """Draws for one pair before its place in the block stays empty."""
 
@@ -52,6 +49,8 @@ class Plan:
     """`source` of the examples, and the beginning of their ids."""
     patterns: tuple[str, ...] = ()
     """Names of the patterns to use, empty for all."""
+    block: int = 50
+    """Pairs of one block."""
 
 
 def example_of(record: dict[str, Any]) -> Example:
@@ -127,17 +126,13 @@ class Maker:
         return made
 
     def _tiers(self, number: int) -> list[str]:
-        """The tier of every place: shares are met in each block as nearly as whole numbers allow."""
-        total = sum(self.plan.shares)
+        """The tier of every place: shares are met over all blocks as nearly as whole numbers allow."""
+        shares = {t: s for t, s in zip(TIERS, self.plan.shares, strict=True) if self._patterns[t] and s > 0}
+        total = sum(shares.values())
         tiers: list[str] = []
-        for place in range(BLOCK):
-            wanted = [share / total * (number * BLOCK + place + 1) for share in self.plan.shares]
-            had = [
-                share / total * number * BLOCK + tiers.count(t)
-                for share, t in zip(self.plan.shares, TIERS, strict=True)
-            ]
-            lacks = [w - h if self._patterns[t] else -1.0 for w, h, t in zip(wanted, had, TIERS, strict=True)]
-            tiers.append(TIERS[lacks.index(max(lacks))])
+        for place in range(self.plan.block if shares else 0):
+            lacks = {t: share / total * (place + 1) - tiers.count(t) for t, share in shares.items()}
+            tiers.append(max(lacks, key=lambda t: lacks[t]))
         return tiers
 
     def _pair(self, tier: str, rng: Random, number: int, block: Block, seen: set[str]) -> Example | None:

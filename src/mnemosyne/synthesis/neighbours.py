@@ -95,8 +95,9 @@ def _distinct(tree: exp.Expression) -> Iterator[Neighbour]:
     for index, distinct in enumerate(tree.find_all(exp.Distinct)):
         other = _changed(tree, index, exp.Distinct)
         if isinstance(distinct.parent, exp.Count):
+            root = tree_of(other.root())
             other.replace(other.expressions[0].copy())
-            yield Neighbour("missing DISTINCT", tree_of(other.root()))
+            yield Neighbour("missing DISTINCT", root)
         elif isinstance(distinct.parent, exp.Select) and not distinct.args.get("on"):
             root = tree_of(other.root())
             other.pop()

@@ -1,0 +1,92 @@
+"""Every pattern composes queries that pass the guard and run, and questions that are English."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from mnemosyne import guard
+from mnemosyne.databases import Database
+from mnemosyne.guard.query import SafeQuery
+from mnemosyne.results import Result
+from mnemosyne.schema import Schema
+from mnemosyne.synthesis.block import TIERS, tags_of
+from mnemosyne.synthesis.compose import Context, Draft, Draws, NotApplicable
+from mnemosyne.synthesis.patterns import PATTERNS
+from mnemosyne.synthesis.style import print_sql
+from mnemosyne.synthesis.world import World
+
+from .conftest import TODAY
+
+
+def drafts(world: World, name: str, wanted: int) -> list[Draft]:
+    found: list[Draft] = []
+    for seed in range(400):
+        try:
+            found.append(PATTERNS[name].draw(Context(world, Draws(f"{name}:{seed}"), seed)))
+        except NotApplicable:
+            continue
+        if len(found) == wanted:
+            break
+    return found
+
+
+@pytest.mark.parametrize("name", PATTERNS)
+def test_a_pattern_runs_and_reads(name: str, world: World, schema: Schema, laboratories: list[Database]) -> None:
+    made = drafts(world, name, 4)
+    assert len(made) == 4
+    for draft in made:
+        sql = print_sql(draft.tree)
+        checked = guard.check(sql, schema, target="duckdb", today=TODAY)
+        assert isinstance(checked, SafeQuery), (sql, checked)
+        assert isinstance(laboratories[0].run(checked), Result), sql
+        assert not re.search(r"[\[\]{}|]|  | ,| \.|\b(a|the) (a|an|the)\b", draft.question), draft.question
+        assert draft.question.isprintable()
+
+
+def test_every_tier_has_many_patterns() -> None:
+    tiers = [pattern.tier for pattern in PATTERNS.values()]
+    assert all(tiers.count(tier) >= 15 for tier in TIERS)
+
+
+def test_simple_pairs_read_one_table(world: World) -> None:
+    for name, pattern in PATTERNS.items():
+        if pattern.tier == "simple":
+            for draft in drafts(world, name, 3):
+                assert sum(tag.startswith("table:") for tag in tags_of(draft.tree)) == 1, print_sql(draft.tree)
+
+
+def test_the_same_seed_draws_the_same(world: World) -> None:
+    def draw() -> list[tuple[str, str]]:
+        return [
+            (d.question, print_sql(d.tree))
+            for name in ("group-measure", "period-change")
+            for d in drafts(world, name, 5)
+        ]
+
+    assert draw() == draw()
+
+
+def test_hints_name_the_stored_value_whatever_the_question_says(world: World) -> None:
+    found = [
+        (hint, draft)
+        for name in ("join-list", "join-count", "group-measure")
+        for draft in drafts(world, name, 30)
+        for hint in draft.hints
+    ]
+    altered = [(hint, draft) for hint, draft in found if hint.altered]
+    assert altered
+    for hint, draft in altered:
+        value = hint.text.partition(" = ")[2].strip("'").replace("''", "'")
+        assert value.replace("'", "''") in print_sql(draft.tree)
+
+
+def test_conventions_are_in_the_queries(world: World) -> None:
+    queries = [print_sql(d.tree) for name in ("group-measure", "top-groups") for d in drafts(world, name, 60)]
+    rates = [sql for sql in queries if "failure_rate" in sql]
+    assert rates
+    assert all("pass_fail IS NOT NULL" in sql for sql in rates)
+    tops = [sql for sql in queries if "LIMIT" in sql]
+    assert tops
+    assert all(re.search(r"ORDER BY .+(DESC|\)|\w), \S+ LIMIT", sql) for sql in tops), "ties are broken by the name"
