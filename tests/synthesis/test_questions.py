@@ -14,7 +14,8 @@ from mnemosyne.synthesis.voices import TYPO_SHARE, voice
 @pytest.mark.parametrize(
     ("one", "many"),
     [
-        ("sample", "samples"), ("matrix", "matrices"), ("category", "categories"), ("type of sample", "types of sample"),
+        ("sample", "samples"), ("matrix", "matrices"), ("category", "categories"),
+        ("type of sample", "types of sample"),
         ("date received", "dates received"), ("status", "statuses"), ("key", "keys"), ("analysis", "analyses"),
         ("city", "cities"), ("dish", "dishes"),
     ],

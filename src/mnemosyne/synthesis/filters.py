@@ -43,6 +43,12 @@ class Draws(Random):
             raise NotApplicable
         return super().choices(population, weights, cum_weights=cum_weights, k=k)
 
+    def randint(self, a: int, b: int) -> int:
+        """A whole number from a to b."""
+        if b < a:
+            raise NotApplicable
+        return super().randint(a, b)
+
     def sample(self, population: Any, k: int, *, counts: Any = None) -> Any:
         """Different items."""
         if len(population) < k:

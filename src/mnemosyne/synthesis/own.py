@@ -144,7 +144,7 @@ def synthesise(order: Order, progress: Progress | None = None, linker: Any = Non
     text = file.read_text("utf-8")
     words = lexicons.parse(text, schema, where=file.name)
     files = populations(order, schema)
-    plan = Plan(seed=order.seed, source=words.name)
+    plan = Plan(seed=order.seed, source=words.name, block=50 if order.count >= 200 else 10)
     recipe = SchemaRecipe(
         schema, text, tuple(map(str, files)), plan, order.privacy, order.today or date.today(), linker
     )
