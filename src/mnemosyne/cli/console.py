@@ -78,7 +78,7 @@ def print_result(console: Console, result: Result, most: int = 40) -> None:
         table.add_column(Text(_safe(name)), justify="right" if numeric else "left", overflow="fold")
     for row in result.rows[:most]:
         table.add_row(*(Text(_safe(show(value)), style="dim" if value is None else "") for value in row))
-    console.print(Padding(table, (0, 0, 0, 2)) if console.is_terminal else table)
+    console.print(Padding(table, (0, 0, 0, 1)) if console.is_terminal else table)
     indent = "  " if console.is_terminal else ""
     console.print(indent + _row_count(result, most), style="dim")
 

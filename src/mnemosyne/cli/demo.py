@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 QUESTIONS = (
     "How many samples were received in the last 30 days?",
     "Show the five clients with the most failed results this year, with the number of failures.",
-    "For each month of this year, what percentage of E. coli results in drinking water failed?",
+    "For each month of this year, what percentage of coliform results in drinking water failed?",
 )
 """Of rising difficulty: one table, a join with grouping, a rate over joined tables by month."""
 
@@ -113,7 +113,7 @@ def _timings(out: Console, answers: list[Answer], seconds: float) -> None:
         inside = answer.result.seconds if answer.result is not None else 0.0
         row = (f"{model:.2f} s", f"{inside:.3f} s", f"{answer.seconds:.2f} s", str(len(answer.steps)))
         table.add_row(str(number), *row)
-    out.print(Padding(table, (0, 0, 0, 2)))
+    out.print(Padding(table, (0, 0, 0, 1)))
     out.print(f"  {seconds:.1f} s from start to end", style="dim")
 
 
