@@ -13,7 +13,7 @@ from click.testing import CliRunner
 from mnemosyne import guard
 from mnemosyne.cli import group
 from mnemosyne.datasets import read_examples
-from mnemosyne.errors import SchemaError
+from mnemosyne.errors import DatabaseUnreadable
 from mnemosyne.guard.query import SafeQuery
 from mnemosyne.schema import Schema
 from mnemosyne.synthesis import own
@@ -180,7 +180,7 @@ def test_a_database_without_tables_is_an_error_for_people(tmp_path: Path) -> Non
     connection = sqlite3.connect(path)
     connection.executescript("CREATE TABLE gone (id INT); DROP TABLE gone;")
     connection.close()
-    with pytest.raises(SchemaError, match="holds no table"):
+    with pytest.raises(DatabaseUnreadable, match="holds no table"):
         own.own_schema(f"sqlite:///{path}")
 
 

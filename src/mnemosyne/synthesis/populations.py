@@ -7,7 +7,7 @@ never written to.
 
 from __future__ import annotations
 
-import csv
+import json
 import random
 import tempfile
 from datetime import date, datetime, timedelta
@@ -31,7 +31,6 @@ _TYPES = {
     "INTEGER": "BIGINT", "FLOAT": "DOUBLE", "NUMERIC": "DOUBLE", "BOOLEAN": "BOOLEAN", "DATE": "DATE",
     "TIMESTAMP": "TIMESTAMP", "TIME": "TIME",
 }  # fmt: skip
-_NULL = "\\N"
 
 Rows = dict[str, list[list[object]]]
 """Table to rows, cells in the order of its columns."""
@@ -213,20 +212,24 @@ def _write(path: Path, schema: Schema, rows: Rows) -> None:
             ]
             if not found:
                 continue
-            file = Path(folder) / "rows.csv"
-            with file.open("w", newline="", encoding="utf-8") as out:
-                csv.writer(out, quoting=csv.QUOTE_MINIMAL).writerows(found)
+            file = Path(folder) / "rows.jsonl"
+            with file.open("w", encoding="utf-8") as out:
+                for row in found:
+                    out.write(json.dumps({f"c{n}": cell for n, cell in enumerate(row)}) + "\n")
+            kinds = ", ".join(
+                f"c{n}: '{_TYPES.get(type_name(c.type), 'VARCHAR')}'" for n, c in enumerate(table.columns)
+            )
             connection.execute(
-                f"COPY {_quote(table.name)} FROM '{file}' (FORMAT csv, HEADER false, NULLSTR '{_NULL}', DELIMITER ',', "
-                "QUOTE '\"', ESCAPE '\"', AUTO_DETECT false)"
+                f"INSERT INTO {_quote(table.name)} SELECT * FROM read_json('{file}', format = 'newline_delimited', "
+                f"columns = {{{kinds}}})"
             )
     partial.replace(path)
 
 
-def _text(cell: object, column: Column) -> str:
-    """A cell as CSV; what does not fit the column's type becomes NULL."""
+def _text(cell: object, column: Column) -> str | None:
+    """A cell as text; what does not fit the column's type becomes NULL."""
     if cell is None:
-        return _NULL
+        return None
     kind = _TYPES.get(type_name(column.type), "VARCHAR")
     text = str(cell)
     try:
@@ -239,5 +242,5 @@ def _text(cell: object, column: Column) -> str:
         if kind == "TIMESTAMP":
             return datetime.fromisoformat(text).isoformat(sep=" ")
     except (ValueError, OverflowError):
-        return _NULL
+        return None
     return text
