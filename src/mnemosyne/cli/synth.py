@@ -36,6 +36,10 @@ if TYPE_CHECKING:
 @click.option("--workers", type=click.IntRange(min=1), default=1, show_default=True, help="Processes.")
 @click.option("--ray", is_flag=True, help="Make pairs on Ray (extra 'cluster').")
 @click.option("--name", default="own", show_default=True, help="Name of the schema in the pairs.")
+@click.option(
+    "--paraphrase", "model", metavar="MODEL",
+    help="Also ask this model for other words, kept where it then gives the gold's rows: OUTPUT/paraphrases.jsonl.gz.",
+)  # fmt: skip
 @click.option("--quiet", "-q", is_flag=True, help="No progress.")
 def command(
     url: str,
@@ -50,6 +54,7 @@ def command(
     workers: int,
     ray: bool,
     name: str,
+    model: str | None,
     quiet: bool,
 ) -> int:
     """Synthesise verified question-SQL pairs for the schema of a database.
@@ -77,6 +82,9 @@ def command(
     told = 100 * made.told_apart.total() / max(1, made.tried.total())
     click.echo(f"{len(made.examples):,} pairs in {time.perf_counter() - started:.0f} s: {output / 'pairs.jsonl.gz'}")
     click.echo(f"{told:.1f} % of {made.tried.total():,} neighbours told apart. Report: {output / 'report.md'}")
+    if model is not None:
+        kept, asked = own.reword(order, made, model)
+        click.echo(f"{kept:,} of {asked:,} paraphrases kept: {output / 'paraphrases.jsonl.gz'}")
     if made.exhausted:
         click.echo(f"Fewer than the {count:,} wanted: add words to {file}, or rows to the database.", err=True)
     return 0 if made.examples else 1

@@ -161,3 +161,23 @@ def synthesise(order: Order, progress: Progress | None = None, linker: Any = Non
     page += verification_page("Verification", made) + "\n" + coverage_page("Coverage", cover(made.examples, schema))
     (order.folder / "report.md").write_text(page, "utf-8")
     return made
+
+
+def reword(order: Order, made: Made, model: str) -> tuple[int, int]:
+    """Write paraphrases by a local model, checked by execution; returns how many were kept, and asked for."""
+    from mnemosyne import settings
+    from mnemosyne.engines import open_engine
+    from mnemosyne.synthesis.paraphrase import Paraphraser
+
+    schema = own_schema(order.url)
+    databases = [open_database(f"duckdb:///{file}") for file in populations(order, schema)]
+    engine = open_engine(model, settings.load())
+    try:
+        outcomes = list(Paraphraser(engine, databases, schema, order.today).paraphrase(made.examples, seed=order.seed))
+    finally:
+        engine.close()
+        for database in databases:
+            database.close()
+    kept = [outcome.example for outcome in outcomes if outcome.example is not None]
+    write_examples(order.folder / "paraphrases.jsonl.gz", kept)
+    return len(kept), len(outcomes)

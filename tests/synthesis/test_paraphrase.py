@@ -1,0 +1,45 @@
+"""Other words for a question are kept only when the model, asked them, gives the gold's rows everywhere."""
+
+from __future__ import annotations
+
+from mnemosyne.databases import Database
+from mnemosyne.datasets import Example
+from mnemosyne.engines.scripted import ScriptedEngine
+from mnemosyne.schema import Schema
+from mnemosyne.synthesis.paraphrase import Outcome, Paraphraser
+
+from .conftest import TODAY
+
+GOLD = "SELECT COUNT(*) FROM samples WHERE matrix = 'Raw Milk'"
+EXAMPLE = Example("x-1", "How many Raw Milk samples are there?", GOLD, "lab")
+
+
+def outcome(laboratories: list[Database], schema: Schema, *script: str) -> Outcome:
+    paraphraser = Paraphraser(ScriptedEngine(list(script)), laboratories, schema, TODAY)
+    return next(paraphraser.paraphrase([EXAMPLE]))
+
+
+def test_a_paraphrase_with_the_same_rows_is_kept(laboratories: list[Database], schema: Schema) -> None:
+    other = "SELECT COUNT(sample_id) FROM samples WHERE matrix IN ('Raw Milk')"
+    made = outcome(laboratories, schema, GOLD, "What is the number of Raw Milk samples?", other)
+    assert made.example is not None
+    assert (made.example.question, made.example.sql) == ("What is the number of Raw Milk samples?", GOLD)
+    assert made.example.tags == ("voice:paraphrase",)
+
+
+def test_a_paraphrase_that_means_something_else_is_not(laboratories: list[Database], schema: Schema) -> None:
+    other = "SELECT COUNT(*) FROM samples WHERE matrix <> 'Raw Milk'"
+    assert outcome(laboratories, schema, GOLD, "Count samples other than Raw Milk", other).reason == "other rows"
+
+
+def test_a_lost_value_is_seen_before_the_model_is_asked_again(laboratories: list[Database], schema: Schema) -> None:
+    assert outcome(laboratories, schema, GOLD, "How many milk samples do we have?").reason == "value lost"
+
+
+def test_the_same_words_are_no_paraphrase(laboratories: list[Database], schema: Schema) -> None:
+    assert outcome(laboratories, schema, GOLD, "Question: how many raw milk samples are there").reason == "same words"
+
+
+def test_a_question_that_the_model_cannot_answer_proves_nothing(laboratories: list[Database], schema: Schema) -> None:
+    assert outcome(laboratories, schema, "SELECT COUNT(*) FROM cheese").reason == "not answered"
+    assert outcome(laboratories, schema, "I do not know.").reason == "not answered"
