@@ -1,4 +1,4 @@
-"""Judging on a real Ray cluster of two nodes, on this machine: the same figures, also when a worker or a node dies."""
+"""A real Ray cluster of two nodes, on this machine: the same answers and figures, also when a worker or a node dies."""
 
 from __future__ import annotations
 
@@ -14,9 +14,12 @@ from typing import Any
 
 import pytest
 
+from mnemosyne import prompt
 from mnemosyne.databases import Limits
+from mnemosyne.engines.scripted import ScriptedEngine
 from mnemosyne.evaluation.judging import Answer, Outcome, Task
 from mnemosyne.evaluation.workers import Workers
+from mnemosyne.prompt import Prompt
 from mnemosyne.schema import Schema
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
@@ -69,23 +72,23 @@ def alone(tasks: list[Task]) -> dict[str, list[tuple[object, ...]]]:
         return verdicts(workers.run(tasks))
 
 
-def busy_workers() -> list[int]:
-    """Process ids of Ray workers that judge a batch now."""
+def busy_workers(what: bytes = b"_judge_batch") -> list[int]:
+    """Process ids of Ray workers that work on a batch now."""
     found = []
     for folder in Path("/proc").glob("[0-9]*"):
         try:
-            if b"_judge_batch" in (folder / "cmdline").read_bytes():
+            if what in (folder / "cmdline").read_bytes():
                 found.append(int(folder.name))
         except OSError:
             continue
     return found
 
 
-def disturb(nodes: Any, done: list[str]) -> None:
-    """Kill a worker while it judges, then take a node away while another one does."""
+def disturb(nodes: Any, done: list[str], what: bytes = b"_judge_batch") -> None:
+    """Kill a worker while it works, then take a node away while another one does."""
     for act in ("worker", "node"):
         end = time.monotonic() + 240
-        while not (found := busy_workers()) and time.monotonic() < end:
+        while not (found := busy_workers(what)) and time.monotonic() < end:
             time.sleep(0.05)
         if not found:
             return
@@ -110,3 +113,34 @@ def test_two_nodes_give_the_figures_of_one_machine_although_a_worker_and_then_a_
         thread.join()
     assert done == ["worker", "node"], "both were really lost in mid-run"
     assert found == alone
+
+
+@pytest.fixture
+def slow_model() -> Any:
+    """Opens a model that takes a moment and answers with the length of its prompt; travels to the nodes as it is."""
+
+    def open_here() -> ScriptedEngine:
+        def answer(asked: Prompt) -> str:
+            time.sleep(0.3)
+            return f"SELECT {len(asked.text)}"
+
+        return ScriptedEngine(answer)
+
+    return open_here
+
+
+def test_answers_of_two_nodes_are_those_of_one_machine_although_a_worker_and_then_a_node_die(
+    nodes: Any, slow_model: Any
+) -> None:
+    from mnemosyne.evaluation.far_engine import FarEngine
+
+    prompts = [prompt.build("CREATE TABLE t (x INTEGER)", f"Question {'!' * number}") for number in range(40)]
+    done: list[str] = []
+    thread = threading.Thread(target=disturb, args=(nodes, done, b"_answer_batch"), daemon=True)
+    engine = FarEngine(slow_model(), slow_model, cores=1, batch=4)
+    thread.start()
+    found = dict(engine.complete_many(prompts))
+    thread.join()
+    assert done == ["worker", "node"], "both were really lost in mid-run"
+    alone = dict(slow_model().complete_many(prompts))
+    assert {index: answer[0].text for index, answer in found.items()} == {i: a[0].text for i, a in alone.items()}

@@ -33,7 +33,7 @@ ENGINES = click.Choice(["postgres", "sqlite", "duckdb"])
               help="Prove the laboratory's golds equal on the other engines first.")  # fmt: skip
 @click.option("--server", default="", help="URL of a PostgreSQL server to use instead of the embedded one.")
 @click.option("--workers", default=2, show_default=True, help="Processes that judge.")
-@click.option("--ray", "address", default="", help="Judge on a Ray cluster: its address, or `local`.")
+@click.option("--ray", "address", default="", help="Answer and judge on a Ray cluster: its address, or `local`.")
 @click.option("--seed", default=0, show_default=True, help="Of the bootstrap and of drawn candidates.")
 @click.option("--timeout", default=30.0, show_default=True, help="Seconds that one query may run.")
 @click.option("--json", "as_json", is_flag=True, help="Print run.json instead of the table.")
@@ -92,7 +92,7 @@ def _measure(
         systems = running.pin(folder, bench, systems)
         answers, wall = {}, {}
         for system in systems:
-            collected = running.collect(system, bench, settings, limits, progress)
+            collected = running.collect(system, bench, settings, limits, progress, far=bool(options["address"]))
             answers[system.label], wall[system.label] = collected
         judged = running.judge_all(bench, answers, judges, limits, progress)
         before = record.load(folder) if (folder / "run.json").exists() else None

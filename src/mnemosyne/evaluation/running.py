@@ -15,6 +15,7 @@ import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 
 from mnemosyne import guard
@@ -62,6 +63,10 @@ class Judged:
     """Example to the first rows of its gold on each population."""
 
 
+_REMOTE = ("openai:", "http://", "https://")
+"""How the names of models on other servers begin."""
+
+
 def slug(text: str) -> str:
     """A file name for a model; names that differ stay apart."""
     plain = re.sub(r"[^A-Za-z0-9._-]+", "-", text).strip("-")[-60:]
@@ -72,7 +77,7 @@ def model_system(name: str, way: Way, folder: Path, settings: Settings) -> Syste
     """A model by the name that `--model` gave it. Raises WeightsError."""
     known: dict[str, str] = {}
     local = name.removeprefix("transformers:")
-    if not name.startswith("openai:") and not Path(local).is_dir():
+    if not name.startswith(_REMOTE) and not Path(local).is_dir():
         from mnemosyne.weights import resolve
 
         model = resolve(local, settings)
@@ -83,9 +88,12 @@ def model_system(name: str, way: Way, folder: Path, settings: Settings) -> Syste
 
 
 def collect(
-    system: System, bench: Bench, settings: Settings, limits: Limits, progress: Progress
+    system: System, bench: Bench, settings: Settings, limits: Limits, progress: Progress, *, far: bool = False
 ) -> tuple[dict[str, Prediction], float]:
-    """A system's predictions, from its file and, where it is a model, by asking it. Also the wall time spent now."""
+    """A system's predictions, from its file and, where it is a model, by asking it. Also the wall time spent now.
+
+    `far` asks a model on the nodes of the Ray cluster that this process is connected to.
+    """
     if system.way is None:
         return read_predictions(system.file), 0.0
     known = read_predictions(system.file) if system.file.exists() else {}
@@ -95,6 +103,10 @@ def collect(
 
     started = time.perf_counter()
     engine = open_engine(system.name, settings)
+    if far and not system.name.startswith(_REMOTE):
+        from mnemosyne.evaluation.far_engine import FarEngine
+
+        engine = FarEngine(engine, partial(open_engine, system.name, settings))
     try:
         drafts = {} if system.way.plain else _plain_answers(system)
         found = predict(engine, bench, system.way, system.file, limits=limits, progress=progress, drafts=drafts)
