@@ -26,7 +26,8 @@ def system(label: str, value: float, **changes: Any) -> dict[str, Any]:
     cost = {
         "seconds_median": 1.25, "seconds_p95": 4.5, "seconds_quantiles": [0.1 * i for i in range(21)],
         "wall_seconds": 321.0, "tokens": 12345, "prompt_tokens": 99999, "cached_tokens": 90000, "cut": 1, "repairs": 12,
-        "repaired": 9, "votes": 1, "agreement": None, "refused": 7, "failed": 3, "missing": 0,
+        "repaired": 9, "votes": 1, "agreement": None, "refused": 7, "failed": 3,
+        "abstained": 0, "missing": 0,
     }  # fmt: skip
     return {
         "label": label, "model": label, "way": "greedy", "weights": {"sha256": "cc324af0"},

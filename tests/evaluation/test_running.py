@@ -315,11 +315,11 @@ def test_the_cost_of_every_draft_is_counted(shop_bench: Bench, tmp_path: Path) -
 
 
 def test_ways_have_names_that_cannot_be_mixed_up() -> None:
-    ways = [Way(), Way(repairs=2), Way(grounding=True), Way(repairs=2, grounding=True), Way(votes=5)]
+    ways = [Way(), Way(repairs=2), Way(grounding=True), Way(repairs=2, grounding=True), Way(votes=5), Way(abstain=True)]
     assert [way.label for way in ways] == [
-        "greedy", "greedy, repairs 2", "greedy, hints", "greedy, hints, repairs 2", "votes 5",
+        "greedy", "greedy, repairs 2", "greedy, hints", "greedy, hints, repairs 2", "votes 5", "greedy, may abstain",
     ]  # fmt: skip
-    assert [way.plain for way in ways] == [True, False, False, False, False]
+    assert [way.plain for way in ways] == [True, False, False, False, False, False]
 
 
 # The folder of a run ---------------------------------------------------------------------------------------------
@@ -408,3 +408,18 @@ def test_where_there_is_no_answer_abstaining_is_right(shop_bench: Bench) -> None
     assert [one.hit("SAFE") for one in (first, second, third, fourth, fifth)] == [True, True, True, False, False]
     assert (third.category, fourth.category) == ("stopped", "answered")
     assert fifth.code == "missing", "a question that was never asked is not one that was declined"
+
+
+def test_a_question_given_back_is_right_without_an_answer_and_wrong_with_one(shop_bench: Bench, tmp_path: Path) -> None:
+    """The assistant's own word, from the question to the score; the model is not even asked."""
+    invoices = Example("shop-9", "Which customers have unpaid invoices?", "", "shop", reason="There are no invoices.")
+    engine = ScriptedEngine(lambda asked: "SELECT name FROM customers")
+    bench = replace(shop_bench, examples=(invoices,), unanswerable=True)
+    found = predict(engine, bench, Way(abstain=True), tmp_path / "a.jsonl", limits=LIMITS, progress=quiet)
+    assert (found["shop-9"].sql, found["shop-9"].refusal) == ("", "abstain")
+    [score] = running.judge_all(bench, {"m": found}, Workers(1), LIMITS, quiet).scores["m"]
+    assert score.hit("ABS")
+    answerable = replace(shop_bench, examples=(replace(shop_bench.examples[0], id="shop-9"),))
+    with Workers(1) as judges:
+        [score] = running.judge_all(answerable, {"m": found}, judges, LIMITS, quiet).scores["m"]
+    assert (score.hit("EX"), score.code, score.category) == (False, "abstain", "abstained")

@@ -25,6 +25,7 @@ ENGINES = click.Choice(["postgres", "sqlite", "duckdb"])
 @click.option("--votes", default=1, show_default=True, help="Candidates per question; the largest group answers.")
 @click.option("--repair/--no-repair", default=False, help="Let the assistant mend refused and failing drafts.")
 @click.option("--grounding/--no-grounding", default=False, help="Tell the model which stored values a question means.")
+@click.option("--abstain/--no-abstain", default=False, help="Let the assistant give back what has no answer.")
 @click.option("--limit", default=0, help="Measure on this many questions, spread over the bench.")
 @click.option("--data", type=click.Path(path_type=Path, exists=True), help="Spider's folder.")
 @click.option("--database", "databases", multiple=True, help="Population of a file's schema. May be repeated.")
@@ -49,7 +50,8 @@ def command(models: str | None, bench: str, predictions: tuple[Path, ...], outpu
     folder = output or Path("runs") / Path(bench).stem
     if not models and not predictions and not (folder / "recipe.json").exists():
         raise click.UsageError("Name a --model or a file of --predictions.")
-    way = Way(options["votes"], 2 if options["repair"] else 0, options["seed"], grounding=options["grounding"])
+    repairs = 2 if options["repair"] else 0
+    way = Way(options["votes"], repairs, options["seed"], grounding=options["grounding"], abstain=options["abstain"])
     record = _measure(models.split(",") if models else [], predictions, bench, folder, way, options)
     if options["as_json"]:
         import json

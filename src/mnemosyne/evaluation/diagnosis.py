@@ -17,6 +17,7 @@ from mnemosyne.evaluation.judging import Verdict
 from mnemosyne.schema import Schema
 
 CATEGORIES: dict[str, str] = {
+    "abstained": "the assistant gave the question back",
     "no SQL": "the model wrote no SQL",
     "parse": "the text is not one SQL query",
     "unknown table": "a table that the schema does not have",

@@ -41,11 +41,13 @@ class Way:
     """New tokens of one draft at most."""
     grounding: bool = False
     """Whether the model is told which stored values the question means."""
+    abstain: bool = False
+    """Whether the assistant may give a question back instead of answering it."""
 
     @property
     def plain(self) -> bool:
         """Whether this is one greedy pass on the prompt with nothing added: the model alone."""
-        return self.votes == 1 and not self.repairs and not self.grounding
+        return self.votes == 1 and not self.repairs and not self.grounding and not self.abstain
 
     @property
     def label(self) -> str:
@@ -53,6 +55,7 @@ class Way:
         parts = [f"votes {self.votes}" if self.votes > 1 else "greedy"]
         parts += ["hints"] if self.grounding else []
         parts += [f"repairs {self.repairs}"] if self.repairs and self.votes == 1 else []
+        parts += ["may abstain"] if self.abstain else []
         return ", ".join(parts)
 
 
@@ -82,6 +85,8 @@ class Prediction:
     """`length` when the last draft was cut."""
     refusal: str = ""
     """Why the assistant gives no answer: the guard's rule, `failed`, `abstain`, `missing`; empty when it gives one."""
+    confidence: float | None = None
+    """The assistant's probability that the answer is right, None where it gives none."""
 
 
 _FIELDS = {field.name for field in fields(Prediction)}
@@ -197,12 +202,13 @@ def _assisted(
         seed=way.seed,
         today=bench.today,
         grounding=way.grounding,
+        abstain=way.abstain,
     )
     for example_schema, group in _by_schema(examples):
         schema = bench.schemas[example_schema]
         database = open_database(bench.worlds[example_schema][0])
         try:
-            values = ValueIndex.build(database, schema) if way.grounding else None
+            values = ValueIndex.build(database, schema) if way.grounding or way.abstain else None
             assistant = Assistant(engine, schema, database, database.dialect, options, limits, values)
             for index, answer in assistant.ask_many([example.question for example in group]):
                 yield _from_answer(group[index].id, answer, way)
@@ -213,19 +219,22 @@ def _assisted(
 def _from_answer(example: str, answer: Answer, way: Way) -> Prediction:
     return Prediction(
         example,
-        answer.written,
+        "" if answer.abstained else answer.written,
         repairs=sum(step.kind == "repair" for step in answer.steps),
         votes=way.votes,
         agreement=answer.agreement,
-        refusal=_refusal(answer),
+        refusal=_why_not(answer),
+        confidence=answer.confidence,
         **{**_cost([step.completion for step in answer.steps]), "seconds": answer.seconds},
     )
 
 
-def _refusal(answer: Answer) -> str:
-    if answer.abstained is not None:
+def _why_not(answer: Answer) -> str:
+    if answer.abstained:
         return "abstain"
-    return answer.refusal.code if answer.refusal else "failed" if answer.problem else ""
+    if answer.refusal:
+        return answer.refusal.code
+    return "failed" if answer.problem else ""
 
 
 def _cost(completions: Sequence[Completion]) -> dict[str, Any]:

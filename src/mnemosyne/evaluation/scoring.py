@@ -84,6 +84,7 @@ def score(bench: Bench, example: Example, prediction: Prediction, outcome: Outco
     if not right:
         width = len(outcome.shown[0].columns)
         category = diagnose(example.sql, example.dialect, prediction.sql, verdict, width, schema)
+        category = "abstained" if prediction.refusal == "abstain" else category
     return Score(
         example.id,
         example.tier,
@@ -94,7 +95,7 @@ def score(bench: Bench, example: Example, prediction: Prediction, outcome: Outco
         everywhere=right,
         exact=bool(prediction.sql) and exact_match(gold, read(prediction.sql, schema)),
         valid=verdict.runs,
-        code=verdict.code,
+        code="abstain" if prediction.refusal == "abstain" else verdict.code,
         category=category,
         prediction=prediction,
     )
@@ -177,8 +178,9 @@ def cost(scores: Sequence[Score], wall_seconds: float) -> dict[str, Any]:
         "repaired": sum(prediction.repairs > 0 for prediction in predictions),
         "votes": max((prediction.votes for prediction in predictions), default=1),
         "agreement": sum(agreements) / len(agreements) if agreements else None,
-        "refused": sum(bool(score.code) and score.code not in failures for score in scores),
+        "refused": sum(bool(score.code) and score.code not in (*failures, "abstain") for score in scores),
         "failed": sum(score.code in failures for score in scores),
+        "abstained": sum(score.code == "abstain" for score in scores),
         "missing": sum(prediction.refusal == "missing" for prediction in predictions),
     }
 

@@ -37,9 +37,9 @@ def console(record: dict[str, Any]) -> None:
         _console_tiers(record, metric, quoted, out)
     for system in record["systems"]:
         cost = system["cost"]
+        counts = ", ".join(f"{cost[name]} {name}" for name in ("refused", "failed", "repaired", "abstained", "missing"))
         out.print(
-            f"{system['label']}: {cost['refused']} refused, {cost['failed']} failed, {cost['repaired']} repaired, "
-            f"{cost['tokens']:,} tokens, {cost['seconds_median']:.1f} s a question (median)",
+            f"{system['label']}: {counts}, {cost['tokens']:,} tokens, {cost['seconds_median']:.1f} s a question (median)",
             highlight=False,
         )
     for pair in record["pairs"]:
