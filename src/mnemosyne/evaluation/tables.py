@@ -39,7 +39,7 @@ def console(record: dict[str, Any]) -> None:
         cost = system["cost"]
         counts = ", ".join(f"{cost[name]} {name}" for name in ("refused", "failed", "repaired", "abstained", "missing"))
         out.print(
-            f"{system['label']}: {counts}, {cost['tokens']:,} tokens, {cost['seconds_median']:.1f} s a question (median)",
+            f"{system['label']}: {counts}, {cost['tokens']:,} tokens, {cost['seconds_median']:.1f} s a question",
             highlight=False,
         )
     for pair in record["pairs"]:
