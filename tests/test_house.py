@@ -1,9 +1,9 @@
 """The house stands: imports go down only, the command line is quick and documented, doors hold no SQL."""
 
 import ast
+import os
 import subprocess
 import sys
-import time
 from dataclasses import fields
 from pathlib import Path
 
@@ -93,12 +93,16 @@ def test_help_imports_nothing_heavy() -> None:
 
 
 def test_help_is_there_in_less_than_three_tenths_of_a_second() -> None:
-    def seconds() -> float:
-        started = time.perf_counter()
-        subprocess.run([sys.executable, "-m", "mnemosyne", "--help"], capture_output=True, check=True)
-        return time.perf_counter() - started
+    """Of processor time, the best of five: other programs want the machine too."""
 
-    assert min(seconds() for _ in range(5)) < 0.3  # the best of five: other programs want the machine too
+    def seconds() -> float:
+        before = os.times()
+        subprocess.run([sys.executable, "-m", "mnemosyne", "--help"], capture_output=True, check=True)
+        after = os.times()
+        spent = after.children_user - before.children_user + after.children_system - before.children_system
+        return spent or after.elapsed - before.elapsed
+
+    assert min(seconds() for _ in range(5)) < 0.3
 
 
 @pytest.mark.parametrize("verb", VERBS)
