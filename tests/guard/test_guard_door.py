@@ -87,3 +87,10 @@ def test_misuse_is_2(arguments: tuple[str, ...]) -> None:
     done = guard("SELECT 1", *arguments)
     assert done.returncode == 2, done.stderr
     assert b"Traceback" not in done.stderr
+
+
+def test_a_dialect_that_is_not_executed_is_shown_and_marked(ddl: str) -> None:
+    done = guard("SELECT sample_id FROM samples LIMIT 3", "--schema", ddl, "--dialect", "tsql")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == b"SELECT TOP 3 sample_id FROM samples"
+    assert b"not executed here" in done.stderr

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -15,12 +15,17 @@ if TYPE_CHECKING:
     from mnemosyne.schema import Schema
 
 _DIALECTS = click.Choice(["postgres", "sqlite", "duckdb"])
+_SHOWN = ("mysql", "tsql", "oracle", "snowflake", "bigquery")
 _MAX_INPUT = 1_000_000
 
 
 @click.command("guard")
 @click.argument("sql")
-@click.option("--dialect", type=_DIALECTS, help="Dialect of the database. Default: that of --db, else postgres.")
+@click.option(
+    "--dialect",
+    type=click.Choice([*_DIALECTS.choices, *_SHOWN]),
+    help="Dialect of the database. Default: that of --db, else postgres. The last five are shown, never executed.",
+)
 @click.option(
     "--written", type=_DIALECTS, default="postgres", show_default=True, help="Dialect that SQL is written in."
 )
@@ -49,14 +54,19 @@ def command(
     from mnemosyne.guard.policy import read_policy
 
     schema, found = _schema(ddl, url)
-    verdict = guard.check(
+    chosen: Any = dialect or found
+    verdict = (guard.show if chosen in _SHOWN else guard.check)(
         _text(sql),
         schema,
-        target=dialect or found,  # type: ignore[arg-type]
+        **{"dialect" if chosen in _SHOWN else "target": chosen},
         written=written,  # type: ignore[arg-type]
         today=today.date() if today is not None else None,
         policy=read_policy(policy_file) if policy_file is not None else None,
     )
+    if isinstance(verdict, guard.ShownQuery):
+        click.echo(verdict.sql)
+        click.echo(verdict.note, err=True)
+        return 0
     if isinstance(verdict, guard.SafeQuery):
         click.echo(verdict.sql)
         return 0

@@ -10,10 +10,18 @@ if TYPE_CHECKING:
     from mnemosyne.guard.checking import check
     from mnemosyne.guard.idioms import check_reply
     from mnemosyne.guard.policy import Policy, TableRule
+    from mnemosyne.guard.showing import ShownQuery, show
 
-__all__ = ["Policy", "Refusal", "SafeQuery", "TableRule", "check", "check_reply"]
+__all__ = ["Policy", "Refusal", "SafeQuery", "ShownQuery", "TableRule", "check", "check_reply", "show"]
 
-_HOMES = {"check": "checking", "check_reply": "idioms", "Policy": "policy", "TableRule": "policy"}
+_HOMES = {
+    "check": "checking",
+    "check_reply": "idioms",
+    "Policy": "policy",
+    "TableRule": "policy",
+    "ShownQuery": "showing",
+    "show": "showing",
+}
 
 
 def __getattr__(name: str) -> Any:
