@@ -203,3 +203,16 @@ def test_ctrl_c_ends_with_130_and_without_a_trace(cli: CommandLine, lab_sqlite: 
     ran = cli("ask", "How many?", "--db", lab_sqlite, script=interrupted)
     assert ran.code == 130
     assert ran.err.strip().endswith("mnemosyne: interrupted.")
+
+
+def test_sql_for_a_database_that_is_not_executed_is_marked_as_such(cli: CommandLine, lab_sqlite: str) -> None:
+    ran = cli("ask", "Which clients?", "--db", lab_sqlite, "--sql-only", "--dialect", "tsql", script=[NAMES])
+    assert ran.code == 0, ran.err
+    assert "SELECT TOP 3" in " ".join(ran.out.split())
+    assert "not executed here" in ran.err
+
+
+def test_such_a_dialect_goes_with_sql_only(cli: CommandLine, lab_sqlite: str) -> None:
+    ran = cli("ask", "Which clients?", "--db", lab_sqlite, "--dialect", "tsql", script=[NAMES])
+    assert ran.code == 2
+    assert "--sql-only" in ran.err

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
     from mnemosyne.assistant import Answer
     from mnemosyne.guard.query import SafeQuery
+    from mnemosyne.guard.showing import Foreign
+    from mnemosyne.schema import Schema
 
 
 @click.command("ask")
@@ -31,6 +33,11 @@ if TYPE_CHECKING:
 )
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Write the result to a file.")
 @click.option("--sql-only", is_flag=True, help="Print the checked SQL and stop: nothing runs.")
+@click.option(
+    "--dialect",
+    type=click.Choice(("mysql", "tsql", "oracle", "snowflake", "bigquery")),
+    help="With --sql-only: print the SQL for this database instead. It is read back, but not executed here.",
+)
 @click.option("--yes", is_flag=True, help="Run without the review that a terminal asks for.")
 @click.option("--explain", is_flag=True, help="Show every attempt of the model and what became of it.")
 @click.option(
@@ -47,6 +54,7 @@ def command(
     form: str | None,
     output: Path | None,
     sql_only: bool,
+    dialect: Foreign | None,
     yes: bool,
     explain: bool,
     votes: int,
@@ -66,6 +74,8 @@ def command(
     from mnemosyne import settings
     from mnemosyne.assistant import Assistant, Options
 
+    if dialect is not None and not sql_only:
+        raise click.UsageError("--dialect goes with --sql-only: those databases are not asked.")
     text = console.text_argument(question)
     if output is not None:
         files.check_place(output)
@@ -94,11 +104,30 @@ def command(
     if explain:
         for number, step in enumerate(answer.steps, 1):
             console.print_step(err, step, number)
+    if dialect is not None and answer.sql:
+        return _show_foreign(out, err, answer, assistant.schema, dialect, options.today)
     if sql_only and answer.sql:
         console.print_sql(out, answer.sql, assistant.dialect)
     else:
         _show(out, err, answer, assistant.dialect, form, output, sql_shown=review)
     return _exit_code(answer)
+
+
+def _show_foreign(
+    out: Console, err: Console, answer: Answer, schema: Schema, dialect: Foreign, today: date | None
+) -> int:
+    """The answer's SQL for a database that is not executed here, marked as such."""
+    from mnemosyne import guard
+
+    checked = (step.checked for step in reversed(answer.steps) if step.sql == answer.written)
+    source = next((one.source for one in checked if isinstance(one, guard.SafeQuery)), answer.written)
+    shown = guard.show(source, schema, dialect, today=today)
+    if isinstance(shown, guard.Refusal):
+        err.print(f"{shown.code}: {shown.reason}", style="yellow", markup=False)
+        return 3
+    console.print_sql(out, shown.sql, dialect)
+    err.print(shown.note, style="dim", markup=False)
+    return 0
 
 
 class _Review:
