@@ -442,15 +442,14 @@ def _says(row: Sequence[object]) -> bool:
     return any(cell not in (None, 0) for cell in row)
 
 
+def signs_of(answer: Answer) -> Signs:
+    """The signs that the confidence of an answer is made from."""
+    return _signs(next(step for step in answer.steps if step.sql == answer.written), answer.steps)
+
+
 def _signs(chosen: Step, steps: Sequence[Step]) -> Signs:
-    """What tells a right answer from a wrong one, without knowing which it is."""
-    rows = chosen.outcome.rows if isinstance(chosen.outcome, Result) else None
-    return Signs(
-        logprobs=chosen.completion.logprobs,
-        repairs=sum(step.kind == "repair" for step in steps),
-        empty=rows is not None and not any(_says(row) for row in rows),
-        ran=rows is not None,
-    )
+    empty = isinstance(chosen.outcome, Result) and not any(_says(row) for row in chosen.outcome.rows)
+    return Signs(chosen.completion.logprobs, sum(step.kind == "repair" for step in steps), empty)
 
 
 def _no_sql(completion: Completion) -> Refusal:

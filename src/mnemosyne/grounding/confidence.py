@@ -27,8 +27,6 @@ class Signs:
     """Drafts after the first that were needed."""
     empty: bool
     """The result has no rows, or only zeros and nothing."""
-    ran: bool
-    """False when only SQL was wanted."""
 
     def inputs(self) -> tuple[float, ...]:
         """The inputs of the regression, each about between -3 and 3."""

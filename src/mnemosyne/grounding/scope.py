@@ -121,9 +121,14 @@ class Scope:
     def _is_plain(self, word: str) -> bool:
         """Whether a word is known here or anywhere; endings of adjectives and adverbs name nothing."""
         parts = (word, *word.split("-"))
-        return word.endswith(("est", "ly", "ed", "ing")) or any(
+        if word.endswith(("est", "ly", "ed", "ing")) or any(
             stem(p) in self._known or stem(p) in _plain() for p in parts
-        )
+        ):
+            return True
+        from rapidfuzz import fuzz, process
+
+        known = process.extractOne(stem(word), [*self._known, *_plain()], scorer=fuzz.ratio, score_cutoff=MISSPELT)
+        return known is not None
 
     def _missing_person(self, text: str) -> Abstention | None:
         """`who approved …` where the schema has the date of it and no column for the person."""
@@ -197,7 +202,11 @@ class Scope:
         if len(named) != 1 or len(dates[named[0].full_name]) < MANY_DATES:
             return None
         said = set(_words(question))
-        if said & vocabulary("happenings") or {stem(word) for word in said} & self._happenings:
+        if (
+            said & vocabulary("happenings")
+            or {"sampled", "drawn"} & said
+            or {stem(word) for word in said} & self._happenings
+        ):
             return None
         columns = tuple(f"{named[0].name}.{column}" for column in dates[named[0].full_name])
         return Abstention("ambiguous", (WINDOW.search(text)[0],), columns)  # type: ignore[index]
@@ -211,6 +220,9 @@ SUBJECT = re.compile(
     r"|(?P<of>[a-z][a-z-]{2,}) (of|for) (each|every|all)\b"
 )
 """Where a question names what it wants."""
+
+MISSPELT = 80.0
+"""Similarity from which an unknown word is taken for a misspelt known one."""
 
 SHORT = 9
 """A question of more words says itself what `that client` or `the same` is."""
@@ -240,7 +252,7 @@ def asking_clauses(question: str) -> list[str]:
             kept.append(clause[request.start() :])
         elif "?" in clause or (asks and not tells):
             kept.append(clause)
-    return kept or clauses
+    return kept or [clause for clause in clauses if not TELLS.match(clause)] or clauses
 
 
 REASON = re.compile(r"^(for|before|after|ahead of|during|regarding|as part of) [^,?]{3,60}, ", re.IGNORECASE)

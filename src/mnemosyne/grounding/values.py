@@ -19,7 +19,7 @@ from typing import Literal
 from mnemosyne.databases import Database
 from mnemosyne.grounding import synonyms as synonyms_file
 from mnemosyne.grounding.stored import VALUES_PER_COLUMN, stored_values
-from mnemosyne.grounding.synonyms import Synonyms, is_exact, normal, singular
+from mnemosyne.grounding.synonyms import EXACT_CHARACTERS, Synonyms, is_exact, normal, singular
 from mnemosyne.grounding.words import stem, vocabulary
 from mnemosyne.schema import Column, Schema, Table
 
@@ -79,6 +79,7 @@ class Form:
 
     def is_written(self, run: str) -> bool:
         """Whether a run of the question is this form; small letters may be written as capitals."""
+        run = run.rstrip(".")
         return not self.exact or run == self.exact or (self.exact.islower() and run.lower() == self.exact)
 
 
@@ -286,7 +287,7 @@ PATTERN_BEFORE = re.compile(
     re.IGNORECASE,
 )
 PATTERN_AFTER = re.compile(
-    r"['\"’”]?\s+(anywhere )?in (the|their|its|his|her) ([\w-]+ )?(name|code|title|e-?mail|address)\b", re.IGNORECASE
+    r"['\"’”]?\s+(anywhere )?in (it|the|their|its|his|her) ([\w-]+ )?(name|code|title|e-?mail|address)\b", re.IGNORECASE
 )
 
 
@@ -323,6 +324,9 @@ def _choose(places: Sequence[Form], text: _Text, start: int, end: int) -> Form |
     if len(by_place) < 2:
         return next(iter(by_place.values()), None)
     after = singular(normal(text.words[end])) if end < len(text.words) else ""
+    people_before = bool(
+        {singular(normal(word)) for word in text.words[max(0, start - 3) : start]} & vocabulary("people")
+    )
     people_asked = bool(text.asked & vocabulary("people"))
 
     def likely(place: Form) -> float:
@@ -331,7 +335,7 @@ def _choose(places: Sequence[Form], text: _Text, start: int, end: int) -> Form |
         score = 1.0 * len((column | table) & text.asked) + 3.0 * (after in column | table)
         if table & vocabulary("people"):
             score += 3.0 if after in vocabulary("people") else (0.0 if people_asked else -0.5)
-            score -= 1.0 if after and after not in vocabulary("people") else 0.0
+            score += 2.0 if people_before else -1.0 if after and after not in vocabulary("people") else 0.0
         return score
 
     ranked = sorted(by_place.values(), key=likely, reverse=True)
@@ -342,7 +346,7 @@ def _is_chatter(place: Form, text: _Text, run: str, before: str, after: str) -> 
     """Whether a value is only said in passing: part of a name, the unit after a number, the post of who asks."""
     name = re.search(r"\b([A-Z]\w+) $", before)
     after_a_name = name is not None and name[1].lower() not in vocabulary("stop")
-    if place.how == "synonym" and after_a_name and run[:1].isupper():
+    if place.how == "synonym" and after_a_name and run[:1].isupper() and len(run) > EXACT_CHARACTERS and " " not in run:
         return True
     if UNIT.search(place.column) and re.search(r"\d\s*$", before):
         return True
@@ -351,7 +355,8 @@ def _is_chatter(place: Form, text: _Text, run: str, before: str, after: str) -> 
     if place.how == "synonym" and not text.asked & vocabulary("people"):
         return True
     return bool(
-        re.search(r"(?i)\b(I am|I'm|as)( the| a| an)? $", before) or re.match(r" (asks|wants|needs|here)\b", after)
+        re.search(r"(?i)(\b(I am|I'm)|(^|[.,:;]\s*)as)( the| a| an)? $", before)
+        or re.match(r" (asks|wants|needs|here)\b", after)
     )
 
 
@@ -408,7 +413,8 @@ def _partial_names(
     Words that the schema or any question uses, and parts that more than a few values share, say nothing.
     """
     shared: dict[tuple[str, str], dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
-    plain = vocabulary("stop") | vocabulary("measures") | vocabulary("plain")
+    stop = vocabulary("stop")
+    plain = stop | vocabulary("measures") | vocabulary("plain")
     for places in forms.values():
         for place in places:
             if place.how != "spelling" or re.search(r"\d", place.value.split()[0]):
@@ -416,7 +422,7 @@ def _partial_names(
             words = place.value.split()
             for n in range(1, len(words)):
                 for ends in (words[:n], words[-n:]):
-                    if not any(word.isdigit() for word in ends):
+                    if not any(word.isdigit() for word in ends) and not {ends[0].lower(), ends[-1].lower()} & stop:
                         shared[normal(" ".join(ends)), place.column][place.value].add(place.table)
     found: dict[str, tuple[str, ...]] = {}
     for (part, column), values in shared.items():

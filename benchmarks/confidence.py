@@ -1,0 +1,140 @@
+"""Calibrate the confidence of answers: ask lab-dev, judge each answer, fit a logistic regression over a few signs.
+
+    python benchmarks/confidence.py --model qwen2.5-coder-0.5b-instruct --out signs.jsonl   # ask and judge
+    python benchmarks/confidence.py --fit signs.jsonl [more.jsonl]                          # fit and write
+
+The fit is written to src/mnemosyne/data/grounding/confidence.json with its recipe and its reliability,
+which is measured by ten-fold cross-validation: no answer judges the coefficients that it made.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import tempfile
+from datetime import date
+from importlib.resources import files
+from pathlib import Path
+
+import numpy as np
+
+TODAY = date(2026, 6, 15)
+SEED = 101
+PENALTY = 1.0
+"""L2, on every coefficient but the bias."""
+FOLDS = 10
+TARGET = Path(__file__).parent.parent / "src" / "mnemosyne" / "data" / "grounding" / "confidence.json"
+
+
+def ask(model: str, out: Path, limit: int) -> None:
+    """Ask lab-dev and write, for each answer, its signs and whether its rows are those of the gold."""
+    from mnemosyne import guard, lims, settings
+    from mnemosyne.assistant import Assistant, Options, signs_of
+    from mnemosyne.databases import open_database
+    from mnemosyne.engines import open_engine
+    from mnemosyne.guard.query import SafeQuery
+    from mnemosyne.results import Result, same
+
+    text = (files("mnemosyne.data") / "sets" / "lab-dev.jsonl").read_text(encoding="utf-8")
+    examples = [json.loads(line) for line in text.splitlines()][:limit]
+    with tempfile.TemporaryDirectory() as folder, out.open("w", encoding="utf-8") as sink:
+        url = f"sqlite:///{folder}/lab.db"
+        lims.create(url, seed=SEED, scale=0.5, today=TODAY)
+        database = open_database(url)
+        schema = database.schema()
+        engine = open_engine(model, settings.load())
+        with Assistant.over(engine, database, options=Options(today=TODAY)) as assistant:
+            for index, answer in assistant.ask_many([example["question"] for example in examples]):
+                gold = guard.check(examples[index]["sql"], schema, target="sqlite", today=TODAY)
+                assert isinstance(gold, SafeQuery), gold
+                expected = database.run(gold)
+                assert isinstance(expected, Result), expected
+                if answer.result is None:
+                    continue  # no answer, no confidence
+                signs = signs_of(answer)
+                row = {
+                    "id": examples[index]["id"], "right": same(expected, answer.result), "inputs": signs.inputs(),
+                    "model": model, "tier": examples[index]["tier"],
+                }  # fmt: skip
+                sink.write(json.dumps(row) + "\n")
+                sink.flush()
+
+
+def fit(inputs: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """Coefficients of the penalised logistic regression, by Newton's method."""
+    weights = np.zeros(inputs.shape[1])
+    penalty = np.full(inputs.shape[1], PENALTY)
+    penalty[0] = 1e-6
+    for _ in range(50):
+        chance = 1 / (1 + np.exp(-inputs @ weights))
+        slope = inputs.T @ (right - chance) - penalty * weights
+        curve = (inputs * (chance * (1 - chance))[:, None]).T @ inputs + np.diag(penalty)
+        step = np.linalg.solve(curve, slope)
+        weights += step
+        if np.abs(step).max() < 1e-8:
+            break
+    return weights
+
+
+def cross_validated(inputs: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """For every answer the probability by coefficients that never saw it."""
+    order = np.random.default_rng(0).permutation(len(right))
+    chances = np.zeros(len(right))
+    for fold in range(FOLDS):
+        held = order[fold::FOLDS]
+        kept = np.setdiff1d(order, held)
+        chances[held] = 1 / (1 + np.exp(-inputs[held] @ fit(inputs[kept], right[kept])))
+    return chances
+
+
+def reliability(chances: np.ndarray, right: np.ndarray) -> dict[str, object]:
+    """Brier score, calibration error in five bins of equal count, and the share to accept at 95 % precision."""
+    order = np.argsort(-chances)
+    precision = np.cumsum(right[order]) / np.arange(1, len(right) + 1)
+    good = np.nonzero(precision >= 0.95)[0]
+    bins = np.array_split(order[::-1], 5)
+    rows = [
+        {"said": round(float(chances[b].mean()), 3), "right": round(float(right[b].mean()), 3), "n": len(b)}
+        for b in bins
+    ]
+    error = sum(len(b) * abs(float(chances[b].mean() - right[b].mean())) for b in bins) / len(right)
+    wins = (chances[right == 1][:, None] > chances[right == 0][None, :]).mean()
+    return {
+        "answers": len(right), "right": round(float(right.mean()), 3),
+        "brier": round(float(((chances - right) ** 2).mean()), 3), "ece": round(error, 3), "auc": round(float(wins), 3),
+        "accepted_at_95": round(float((good[-1] + 1) / len(right)) if len(good) else 0.0, 3), "bins": rows,
+    }  # fmt: skip
+
+
+def write(paths: list[Path]) -> None:
+    """Fit all judged answers and write the coefficients with their recipe."""
+    from mnemosyne.grounding.confidence import SIGNS
+
+    rows = [json.loads(line) for path in paths for line in path.read_text(encoding="utf-8").splitlines()]
+    inputs = np.array([row["inputs"] for row in rows])
+    right = np.array([float(row["right"]) for row in rows])
+    found = {
+        "coefficients": dict(zip(SIGNS, (round(float(w), 4) for w in fit(inputs, right)), strict=True)),
+        "recipe": {
+            "set": "lab-dev", "models": sorted({row["model"] for row in rows}), "population": f"seed {SEED}, scale 0.5",
+            "today": str(TODAY), "penalty": PENALTY, "script": "benchmarks/confidence.py",
+        },
+        "reliability": {"by": f"{FOLDS}-fold cross-validation", **reliability(cross_validated(inputs, right), right)},
+    }  # fmt: skip
+    temporary = TARGET.with_suffix(".tmp")
+    temporary.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
+    temporary.rename(TARGET)
+    print(json.dumps(found, indent=2))
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--model", default="qwen2.5-coder-0.5b-instruct")
+    parser.add_argument("--out", type=Path, default=Path("signs.jsonl"))
+    parser.add_argument("--limit", type=int, default=150)
+    parser.add_argument("--fit", type=Path, nargs="+")
+    chosen = parser.parse_args()
+    if chosen.fit:
+        write(chosen.fit)
+    else:
+        ask(chosen.model, chosen.out, chosen.limit)
