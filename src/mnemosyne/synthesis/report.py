@@ -112,7 +112,7 @@ def verification_page(name: str, made: Made) -> str:
         f"## {name}", "",
         f"{len(made.examples):,} pairs out of {made.blocks} blocks. Of {tried:,} neighbours that ran, {apart:,} "
         f"({100 * apart / max(1, tried):.1f} %) gave other rows on at least one population; a pair with a neighbour "
-        "that matters and does not was left out, so that every kept pair is told apart from all its required neighbours.",
+        "that matters and does not was left out, so that every kept pair is told apart from all required neighbours that were tried.",
         "", "| neighbour | tried | told apart | % |", "|---|---:|---:|---:|",
     ]  # fmt: skip
     for kind, count in made.tried.most_common():

@@ -1,0 +1,88 @@
+"""The generated sets: what they hold, that they keep apart from evaluation, and that they can be made again."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from importlib import resources
+from pathlib import Path
+
+import pytest
+
+from mnemosyne import guard, lims
+from mnemosyne.databases import Limits, open_database
+from mnemosyne.datasets import Example, fingerprint, read_examples
+from mnemosyne.datasets.overlap import OverlapIndex, normal_question
+from mnemosyne.guard.query import SafeQuery
+from mnemosyne.lims import build_sets, sets
+from mnemosyne.results import Result
+
+FOLDER = Path(str(resources.files("mnemosyne.data") / "sets"))
+RECORD = json.loads((FOLDER / "generated.json").read_text("utf-8"))
+
+
+def read(name: str) -> list[Example]:
+    return read_examples(FOLDER / f"{name}.jsonl.gz")
+
+
+@pytest.mark.parametrize("name", RECORD)
+def test_the_files_are_those_of_the_record(name: str) -> None:
+    examples = read(name)
+    assert len(examples) == RECORD[name]["pairs"]
+    assert fingerprint(examples) == RECORD[name]["fingerprint"]
+    assert len({e.id for e in examples}) == len({normal_question(e.question) for e in examples}) == len(examples)
+
+
+def test_lab_579_has_the_shape_of_the_reference() -> None:
+    assert Counter(e.tier for e in read("lab-579")) == {"simple": 217, "moderate": 215, "complex": 147}
+
+
+def test_together_they_are_small() -> None:
+    assert sum(path.stat().st_size for path in FOLDER.iterdir()) < 10_000_000
+
+
+def test_validation_shares_nothing_with_training() -> None:
+    train, valid = read("lab-train"), read("lab-valid")
+    assert not {normal_question(e.question) for e in train} & {normal_question(e.question) for e in valid}
+    assert not {e.sql for e in train} & {e.sql for e in valid}
+
+
+@pytest.mark.parametrize("name", RECORD)
+def test_nothing_overlaps_an_evaluation_question(name: str) -> None:
+    protected = OverlapIndex(sets.written())
+    examples = read(name)[:: 1 if name != "lab-train" else 12]
+    assert [e.id for e in examples if protected.reason(e)] == []
+
+
+def test_golds_pass_the_guard_and_run_on_another_population(lab_duckdb: str) -> None:
+    schema, database = lims.schema(), open_database(lab_duckdb)
+    for example in read("lab-579")[::12]:
+        checked = guard.check(example.sql, schema, target="duckdb")
+        assert isinstance(checked, SafeQuery), (example.sql, checked)
+        assert isinstance(database.run(checked, Limits(max_rows=20_000)), Result), example.sql
+    database.close()
+
+
+@pytest.mark.slow
+def test_a_rebuild_gives_the_same_bytes(tmp_path: Path) -> None:
+    """Not the whole set, which takes minutes: the beginning of lab-579, on populations made afresh."""
+    from dataclasses import replace
+
+    item = next(item for item in sets.SETS if item.name == "lab-579")
+    made = sets.make(replace(item, count=20), tmp_path)
+    committed = {e.id: e for e in read("lab-579")}
+    assert [committed.get(e.id) for e in made.examples] == made.examples
+
+
+@pytest.mark.slow
+def test_the_command_writes_sets_record_and_reports(tmp_path: Path) -> None:
+    out, docs = tmp_path / "sets", tmp_path / "docs"
+    build_sets.main(
+        ["-o", str(out), "--work", str(tmp_path), "--workers", "1", "--scale", "0.002", "--docs", str(docs)]
+    )
+    record = json.loads((out / "generated.json").read_text("utf-8"))
+    assert record["lab-train"]["fingerprint"] == fingerprint(read_examples(out / "lab-train.jsonl.gz"))
+    assert "Join paths" in (docs / "sets" / "coverage.md").read_text("utf-8")
+    assert "told apart" in (docs / "sets" / "verification.md").read_text("utf-8")
+    assert "nearest in lab-train" in (docs / "leakage.md").read_text("utf-8")
+    assert (docs / "sets" / "lab-train.png").stat().st_size > 10_000
