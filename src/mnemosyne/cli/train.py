@@ -36,6 +36,8 @@ LAB_SEED, LAB_TODAY = 7, date(2026, 6, 15)
 @click.option(
     "--sample-questions", type=click.IntRange(1), default=200, show_default=True, help="Questions to draw for."
 )
+@click.option("--workers", type=click.IntRange(1), help="Train on so many Ray workers (extra 'cluster').")
+@click.option("--ray", "address", default="local", show_default=True, help="Address of the Ray cluster.")
 @click.option("--threads", type=click.IntRange(1), help="Processor threads.  [default: all]")
 def command(
     recipe: str,
@@ -45,6 +47,8 @@ def command(
     max_steps: int | None,
     from_samples: int | None,
     sample_questions: int,
+    workers: int | None,
+    address: str,
     threads: int | None,
 ) -> int:
     """Fine-tune a model as RECIPE says: a YAML file, or the name of a shipped recipe.
@@ -73,6 +77,14 @@ def command(
         return _train_with_trl(wanted, folder, out, resume)
     if dry_run:
         return _dry_run(wanted, folder)
+    if workers:
+        from mnemosyne.training import cluster
+
+        best = cluster.train(
+            wanted, folder, out, settings, workers=workers, address=address, resume=resume, make_judge=_judge
+        )
+        console.stderr().print(f"Adapter: {best / 'adapter.gguf'}", soft_wrap=True)
+        return 0
     return _train(wanted, folder, out, resume)
 
 

@@ -19,6 +19,7 @@ from mnemosyne.errors import TrainingError
 from mnemosyne.training import checkpoint, lora, optimiser, plan
 from mnemosyne.training.attention import NAME
 from mnemosyne.training.data import Loaded, epoch_rows
+from mnemosyne.training.peers import Peers
 from mnemosyne.training.recipe import Recipe
 from mnemosyne.training.rows import Row
 from mnemosyne.training.surroundings import give_back_memory
@@ -103,7 +104,10 @@ def schedule(loaded: Sequence[Loaded], recipe: Recipe) -> list[plan.Step]:
 class Trainer:
     """A model with adapters, its optimizer and the steps to go."""
 
-    def __init__(self, model: Any, recipe: Recipe, steps: Sequence[plan.Step], folder: Path) -> None:
+    def __init__(
+        self, model: Any, recipe: Recipe, steps: Sequence[plan.Step], folder: Path, peers: Peers | None = None
+    ) -> None:
+        self.peers = peers or Peers()
         self.model = model
         self.recipe = recipe
         self.steps = steps
@@ -146,12 +150,13 @@ class Trainer:
         self.model.train()
         self.optimizer.zero_grad(set_to_none=True)
         total = 0.0
-        for groups in step.packs:
+        for groups in self.peers.mine(step.packs):
             batch = pack(groups)
             loss = self.loss(batch)
             self._finite(loss.item(), "loss", batch.ids)
             (loss / step.answers).backward()  # type: ignore[no-untyped-call]
             total += loss.item()
+        total = self.peers.add(self.named.values(), total)
         norm = torch.nn.utils.clip_grad_norm_(self.named.values(), self.recipe.clip).item()
         self._finite(norm, "gradient", [row.id for row in step.rows])
         for group in self.optimizer.param_groups:
@@ -228,23 +233,25 @@ def run(trainer: Trainer, measure: Measure | None, listen: Listen) -> None:
     Calls `listen` with each Measured after the trainer's `measurements` holds it, so that the listener may
     export the adapter of a new best.
     """
-    recipe, validation = trainer.recipe, trainer.recipe.validation
+    recipe, validation, peers = trainer.recipe, trainer.recipe.validation, trainer.peers
     saved = measured = time.monotonic()
     checkpoint.need_room(trainer.checkpoints, trainer.checkpoint_bytes())
     while trainer.done < len(trainer.steps):
         listen(trainer.step())
         now = time.monotonic()
         last = trainer.done == len(trainer.steps)
-        if last or now - saved > recipe.checkpoint_minutes * 60:
+        if peers.first and (last or now - saved > recipe.checkpoint_minutes * 60):
             trainer.save()
             saved = time.monotonic()
             checkpoint.need_room(trainer.checkpoints, trainer.checkpoint_bytes())
+        stop = False
         if measure is not None and validation and not last and now - measured > validation.minutes * 60:
             _measure(trainer, measure, listen)
             measured = saved = time.monotonic()
-            if _impatient(trainer.measurements, validation.patience):
-                log.info("no better measurement in the last %d: stopping early", validation.patience)
-                return
+            stop = _impatient(trainer.measurements, validation.patience)
+        if validation and validation.patience and peers.agree(stop):
+            log.info("no better measurement in the last %d: stopping early", validation.patience)
+            return
     if measure is not None and not any(old.step == trainer.done for old in trainer.measurements):
         _measure(trainer, measure, listen)
 

@@ -28,6 +28,7 @@ from mnemosyne.training import adapter_gguf, base, data, estimate, loop, lora, p
 from mnemosyne.training.data import Loaded
 from mnemosyne.training.live import Live
 from mnemosyne.training.loop import Listen, Measured, StepDone, Trainer
+from mnemosyne.training.peers import Peers
 from mnemosyne.training.recipe import Recipe
 from mnemosyne.training.record import Record
 from mnemosyne.training.rows import encoder
@@ -70,19 +71,24 @@ def prepare(recipe: Recipe, folder: Path, settings: Settings) -> Prepared:
     return Prepared(recipe, weights, tokenizer, tuple(loaded), tuple(steps), tuple(examples), path)
 
 
-def train(prepared: Prepared, out: Path, *, resume: bool, judge: Judge | None, listen: Listen) -> Path:
-    """Train and give the folder of the best adapter. Raises TrainingError."""
-    recipe = prepared.recipe
-    if out.exists() and any(out.iterdir()) and not resume:
+def train(
+    prepared: Prepared, out: Path, *, resume: bool, judge: Judge | None, listen: Listen, peers: Peers | None = None
+) -> Path:
+    """Train and give the folder of the best adapter. Of several `peers` the first writes. Raises TrainingError."""
+    recipe, peers = prepared.recipe, peers or Peers()
+    if peers.first and out.exists() and any(out.iterdir()) and not resume:
         raise TrainingError(f"{out} is not empty.", hint="--resume goes on there; --out names another folder.")
     estimate.need_memory(prepared)
     out.mkdir(parents=True, exist_ok=True)
     model = base.load_model(prepared.base)
-    trainer = Trainer(model, recipe, prepared.steps, out)
+    trainer = Trainer(model, recipe, prepared.steps, out, peers)
     if recipe.start_from:
         start_from(model, Path(recipe.start_from))
     if resume:
         trainer.resume()
+    if not peers.first:
+        loop.run(trainer, None, lambda event: None)
+        return out
     (out / "recipe.yaml").write_text(yaml.safe_dump(json.loads(json.dumps(asdict(recipe))), sort_keys=False))
     record = Record(out, prepared)
     record.start(trainer)
