@@ -147,3 +147,33 @@ def test_what_layers_keep_for_backward_is_what_the_estimate_counts(tmp_path: Pat
     adapters = 4 * 2 * (4 * 64 + 3 * 96 + 2 * 64 + 2 * 64) * 2  # the bf16 copies of A and B, at most
     counted = layer_bytes(config, 4) * packed_tokens([rows])
     assert abs(kept(3) - kept(2) - counted) < 0.1 * counted + adapters
+
+
+def test_a_validation_question_in_the_training_data_stops_the_run(
+    small: Any, recipe_file: Path, mnemosyne: Any, tmp_path: Path
+) -> None:
+    recipe_file.write_text(recipe_file.read_text().replace("valid.jsonl", "pairs.jsonl"))
+    done = mnemosyne(recipe_file, "--out", tmp_path / "run")
+    assert "48 training rows ask what the validation set asks" in str(done.exception)
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ('{"id": "1", "question": "Q?", "sql": "", "schema": "mine", "reason": "no"}', "1 has no SQL to learn"),
+        ('{"id": "1", "question": "Q?", "sql": "SELECT 1", "schema": "mine", "dialect": "sqlite"}', "1 is sqlite"),
+        ('{"id": "1", "question": "Q?", "sql": "SELECT 1", "schema": "theirs"}', "asks of schema 'theirs'"),
+        ('{"id": "1", "question": ', "line 1"),
+        ("", "holds no examples"),
+    ],
+)
+def test_data_that_cannot_be_learned_from_are_named(
+    small: Any, recipe_file: Path, mnemosyne: Any, tmp_path: Path, line: str, message: str
+) -> None:
+    bad = small.folder / "bad.jsonl"
+    bad.write_text(line)
+    recipe_file.write_text(recipe_file.read_text().replace("general.jsonl", "bad.jsonl"))
+    done = mnemosyne(recipe_file, "--out", tmp_path / "run")
+    assert done.exit_code
+    assert message in str(done.exception)
+    assert not (tmp_path / "run").exists()

@@ -92,3 +92,10 @@ def test_every_field_says_what_it_is() -> None:
         for field in fields(kind):
             line = next(i for i, text in enumerate(body) if text.startswith(f"    {field.name}: "))
             assert body[line + 1].startswith('    """'), f"{kind.__name__}.{field.name} is not described"
+
+
+def test_the_table_in_the_documents_is_made_from_the_records() -> None:
+    from mnemosyne.training.recipe_docs import with_table
+
+    page = (Path(__file__).parents[2] / "docs" / "training.md").read_text()
+    assert with_table(page) == page, "run: python -m mnemosyne.training.recipe_docs docs/training.md"

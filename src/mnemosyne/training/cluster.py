@@ -44,7 +44,7 @@ def train(
     if ours:
         where: dict[str, Any] = {"include_dashboard": False} if address == "local" else {}
         try:
-            ray.init(address=address, log_to_driver=True, **where)
+            ray.init(address=address, log_to_driver=False, configure_logging=False, **where)
         except (ConnectionError, ValueError) as error:
             raise TrainingError(f"No Ray cluster answers at {address}: {error}.") from None
     config = {

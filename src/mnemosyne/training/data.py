@@ -10,7 +10,7 @@ from pathlib import Path
 
 from mnemosyne.datasets.example import Example
 from mnemosyne.datasets.jsonl import fingerprint, read_examples
-from mnemosyne.errors import DatasetError
+from mnemosyne.errors import DatasetError, TrainingError
 from mnemosyne.schema import Schema
 from mnemosyne.training.recipe import Recipe, Source
 from mnemosyne.training.rows import Encode, Row, Tokenised, tokenise
@@ -60,6 +60,22 @@ def rows_of(examples: Sequence[Example], path: Path, encode: Encode, max_tokens:
             )
     schemas = Schemas(path)
     return tokenise(examples, schemas.ddl, encode, max_tokens)
+
+
+def need_apart(loaded: Sequence[Loaded], validation: Sequence[Row]) -> None:
+    """Raise TrainingError when a question of the validation set, on the same schema, is trained on."""
+    asked = {(row.prefix, row.branch[: row.answer]): row.id for row in validation}
+    both = [
+        (row.id, asked[key])
+        for part in loaded
+        for row in part.rows
+        if (key := (row.prefix, row.branch[: row.answer])) in asked
+    ]
+    if both:
+        raise TrainingError(
+            f"{len(both)} training rows ask what the validation set asks, such as {both[0][0]} and {both[0][1]}.",
+            hint="Take them out of one of the two: a checkpoint is chosen by questions that it has not seen.",
+        )
 
 
 def locate(path: str, folder: Path) -> Path:

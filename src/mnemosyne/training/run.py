@@ -68,6 +68,7 @@ def prepare(recipe: Recipe, folder: Path, settings: Settings) -> Prepared:
     if recipe.validation:
         path = data.locate(recipe.validation.path, folder)
         examples = read_examples(path)
+        data.need_apart(loaded, data.rows_of(examples, path, encoder(tokenizer), 10**9).rows)
     return Prepared(recipe, weights, tokenizer, tuple(loaded), tuple(steps), tuple(examples), path)
 
 

@@ -120,6 +120,10 @@ def _load(recipe: Recipe, source: str, place: Place) -> tuple[Any, Any]:
             bnb_4bit_compute_dtype=torch.bfloat16,
         )
     model = AutoModelForCausalLM.from_pretrained(source, dtype=torch.bfloat16, **options)
+    if recipe.start_from:
+        from peft import PeftModel
+
+        model = PeftModel.from_pretrained(model, recipe.start_from, is_trainable=True)
     return model, AutoTokenizer.from_pretrained(source)
 
 
@@ -151,7 +155,7 @@ def _sft(recipe: Recipe, folder: Path, out: Path, model: Any, tokenizer: Any, pl
         train_dataset=dataset(rows),
         eval_dataset=validation,
         processing_class=tokenizer,
-        peft_config=peft_config(recipe),
+        peft_config=None if recipe.start_from else peft_config(recipe),
     )
 
 
@@ -200,7 +204,7 @@ def _grpo(
         args=config,
         train_dataset=Dataset.from_list(prompts),
         processing_class=tokenizer,
-        peft_config=peft_config(recipe),
+        peft_config=None if recipe.start_from else peft_config(recipe),
     )
 
 
