@@ -67,6 +67,11 @@ def library() -> Any:
     return xllamacpp
 
 
+def cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 class Refused(EngineError):
     """The server understood a call and did not do it."""
 
@@ -85,6 +90,7 @@ class LlamaServer:
         except BaseException:
             shutil.rmtree(self._folder, ignore_errors=True)
             raise
+        self._call("GET", "/slots")  # its loop runs once this is answered; stopped before, it would never end
 
     def tokenize(self, text: str) -> list[int]:
         """Token ids of `text`, control tokens parsed."""
@@ -128,13 +134,18 @@ class LlamaServer:
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def _post(self, path: str, body: Mapping[str, object]) -> dict[str, Any]:
+        reply = self._call("POST", path, body)
+        assert isinstance(reply, dict)
+        return reply
+
+    def _call(self, method: str, path: str, body: Mapping[str, object] | None = None) -> Any:
         """One call over a connection of its own: the library notices when it breaks off, and stops working."""
         headers = {"Authorization": f"Bearer {self._key}", "Content-Type": "application/json"}
         connection = self._connection()
         with self._lock:
             self._busy.add(connection)
         try:
-            connection.request("POST", path, json.dumps(body), headers)
+            connection.request(method, path, None if body is None else json.dumps(body), headers)
             response = connection.getresponse()
             status, data = response.status, response.read()
         except (OSError, http.client.HTTPException) as error:
@@ -145,9 +156,7 @@ class LlamaServer:
             connection.close()
         if status != 200:
             raise Refused(f"The local model refused {path.split('?')[0]}: {_words(data) or f'HTTP {status}'}")
-        reply = json.loads(data)
-        assert isinstance(reply, dict)
-        return reply
+        return json.loads(data)
 
     def _connection(self) -> http.client.HTTPConnection:
         if self._server is None:
@@ -190,7 +199,7 @@ def _open(model: Model, shape: Shape, threads: int, states: Path, folder: Path, 
     params.kv_unified = False  # a slot attends to its own cells only, so more slots do not slow each one down
     params.flash_attn_type = xllamacpp.llama_flash_attn_type.LLAMA_FLASH_ATTN_TYPE_DISABLED  # a tenth slower on CPUs
     params.n_batch = params.n_ubatch = 512
-    params.cpuparams.n_threads = params.cpuparams_batch.n_threads = threads or os.cpu_count() or 1
+    params.cpuparams.n_threads = params.cpuparams_batch.n_threads = threads or cores()
     params.slot_save_path = f"{states}{os.sep}"
     path = str(folder / SOCKET)
     fits = hasattr(socket, "AF_UNIX") and len(os.fsencode(path)) < LONGEST_SOCKET

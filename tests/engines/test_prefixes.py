@@ -1,0 +1,98 @@
+"""States of prefixes are kept privately, verified, and limited."""
+
+from __future__ import annotations
+
+import os
+import stat
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from mnemosyne.engines.prefixes import PrefixStates, key, open_states
+from mnemosyne.settings import Settings
+from mnemosyne.weights import Model
+
+MODEL = Model("m", Path("m.gguf"), sha256="1" * 64, base="m")
+
+
+@pytest.fixture
+def states(tmp_path: Path) -> PrefixStates:
+    found = open_states(Settings(home=tmp_path / "home"))
+    assert found is not None
+    return found
+
+
+def keep(states: PrefixStates, name: str, data: bytes = b"state") -> None:
+    states.keep(name, lambda file: (states.folder / file).write_bytes(data))
+
+
+def test_a_state_is_found_again(states: PrefixStates) -> None:
+    assert states.find("a") is None
+    keep(states, "a")
+    assert states.find("a") == "a.state"
+    assert {path.name for path in states.folder.iterdir()} == {"a.state", "a.sha256"}
+
+
+def test_only_this_user_can_read_it(states: PrefixStates) -> None:
+    keep(states, "a")
+    assert stat.S_IMODE(states.folder.stat().st_mode) == 0o700
+    assert stat.S_IMODE((states.folder / "a.state").stat().st_mode) == 0o600
+
+
+def test_a_folder_that_others_could_enter_is_closed(tmp_path: Path) -> None:
+    folder = tmp_path / "home" / "prefixes"
+    folder.mkdir(parents=True, mode=0o755)
+    assert open_states(Settings(home=tmp_path / "home")) is not None
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+
+
+def test_a_link_is_not_followed(tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "home").mkdir()
+    (tmp_path / "home" / "prefixes").symlink_to(tmp_path / "elsewhere")
+    assert open_states(Settings(home=tmp_path / "home")) is None
+
+
+def test_it_can_be_switched_off(tmp_path: Path) -> None:
+    assert open_states(Settings(home=tmp_path, prefix_cache_mb=0)) is None
+
+
+@pytest.mark.parametrize("damaged", [b"", b"stat", b"State", b"state and more"])
+def test_a_changed_state_is_never_used(states: PrefixStates, damaged: bytes) -> None:
+    keep(states, "a")
+    (states.folder / "a.state").write_bytes(damaged)
+    assert states.find("a") is None
+    assert list(states.folder.iterdir()) == []
+
+
+def test_a_writer_that_fails_leaves_nothing(states: PrefixStates) -> None:
+    def full(file: str) -> None:
+        (states.folder / file).write_bytes(b"half")
+        raise OSError(28, "No space left on device")
+
+    states.keep("a", full)
+    assert list(states.folder.iterdir()) == []
+
+
+def test_the_ones_used_longest_ago_go_first(states: PrefixStates) -> None:
+    small = PrefixStates(states.folder, limit_bytes=25)
+    for age, name in enumerate(["new", "middle", "old"]):
+        keep(small, name, b"x" * 10)
+        os.utime(small.folder / f"{name}.state", (1000 - age, 1000 - age))
+    small.find("old")  # used now
+    keep(small, "newest", b"x" * 10)
+    assert small.find("middle") is None
+    assert small.find("old")
+    assert small.find("newest")
+
+
+def test_everything_that_changes_a_state_is_in_its_name() -> None:
+    names = {
+        key(MODEL, "1", "prefix"),
+        key(MODEL, "2", "prefix"),
+        key(MODEL, "1", "other"),
+        key(replace(MODEL, sha256="2" * 64), "1", "prefix"),
+        key(replace(MODEL, adapter_sha256="3" * 64), "1", "prefix"),
+    }
+    assert len(names) == 5
