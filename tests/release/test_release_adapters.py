@@ -29,6 +29,23 @@ def test_a_run_gives_its_best_adapter_and_its_record(small: Tiny) -> None:
     assert adapter.parameters == sum(RANK * (a + b) for a, b in tiny.shapes(small.base.config).values()) * tiny.LAYERS
 
 
+def test_a_run_that_is_not_finished_gives_its_newest_whole_checkpoint(small: Tiny, tmp_path: Path) -> None:
+    from mnemosyne.training import checkpoint
+
+    run = tmp_path / "run"
+    run.mkdir()
+    (run / "run.json").write_text((small.run / "run.json").read_text())
+    with pytest.raises(ReleaseError, match="no adapter yet"):
+        adapters.read(str(run), small.settings)
+    older = {name: tensor * 2 for name, tensor in small.adapter.tensors.items()}
+    checkpoint.save(run / "checkpoints", 20, older, {}, {})
+    damaged = checkpoint.save(run / "checkpoints", 30, small.adapter.tensors, {}, {})
+    (damaged / "adapter.safetensors").write_bytes(b"torn")
+    adapter = adapters.read(str(run), small.settings)
+    assert (adapter.name, adapter.step, adapter.rank, adapter.base) == ("tiny-lab", 20, RANK, small.base.name)
+    assert all(torch.equal(adapter.tensors[name], tensor) for name, tensor in older.items())
+
+
 @pytest.mark.parametrize(("precision", "error"), [("f16", 2e-3), ("q8_0", 2e-2)])
 def test_an_adapter_survives_the_way_through_gguf(small: Tiny, tmp_path: Path, precision: str, error: float) -> None:
     file = tmp_path / "a.gguf"

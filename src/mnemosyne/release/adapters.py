@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -64,22 +64,26 @@ def read(source: str, settings: Settings) -> Adapter:
 
 
 def _from_run(folder: Path) -> Adapter:
-    """The best adapter of a run, its last one where nothing chose."""
-    from dataclasses import replace
-
+    """The best adapter of a run, its last one where nothing chose, its newest checkpoint while it is not finished."""
     record: dict[str, Any] = json.loads((folder / "run.json").read_text(encoding="utf-8"))
-    for name in ("best", "last"):
-        if (folder / name).is_dir():
-            adapter = from_peft(folder / name)
-            base = record["base"]
-            return replace(
-                adapter,
-                name=record["recipe"]["name"],
-                base=base["name"],
-                base_sha256=base["sha256"],
-                run=record,
-            )
-    raise ReleaseError(f"{folder} holds no adapter yet.", hint="The run writes best/ at its first measurement.")
+    finished = next((folder / name for name in ("best", "last") if (folder / name).is_dir()), None)
+    adapter = from_peft(finished) if finished else _from_checkpoint(folder, record)
+    base = record["base"]
+    return replace(adapter, name=record["recipe"]["name"], base=base["name"], base_sha256=base["sha256"], run=record)
+
+
+def _from_checkpoint(folder: Path, record: Mapping[str, Any]) -> Adapter:
+    from mnemosyne.training import checkpoint
+
+    newest = checkpoint.newest(folder / "checkpoints")
+    if newest is None:
+        raise ReleaseError(f"{folder} holds no adapter yet.", hint="The run writes its first checkpoint after minutes.")
+    recipe = record["recipe"]
+    tensors = {name: tensor.float() for name, tensor in newest.adapter.items()}
+    return _checked(
+        Adapter(folder.name, int(recipe["rank"]), float(recipe["alpha"]), "", tensors, step=newest.step),
+        folder / "checkpoints",
+    )
 
 
 def from_peft(folder: Path) -> Adapter:
