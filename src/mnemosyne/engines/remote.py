@@ -98,6 +98,8 @@ class RemoteEngine:
 
     def complete(self, prompt: Prompt, sampling: Sampling = Sampling()) -> list[Completion]:
         """`sampling.n` answers to one prompt. Raises PromptTooLong, RemoteError."""
+        if sampling.n == 1:  # in this thread, where Ctrl-C breaks it off
+            return [self._answer(prompt, sampling, sampling.seed)]
         return next(answers for _, answers in self.complete_many([prompt], sampling))
 
     def complete_many(
@@ -106,21 +108,20 @@ class RemoteEngine:
         """Answers to many prompts, eight requests at a time; yields (index, answers) as they finish."""
         places = [(index, number) for index in range(len(prompts)) for number in range(sampling.n)]
         found: dict[int, dict[int, Completion]] = {}
-        with ThreadPoolExecutor(PARALLEL, "remote") as pool:
+        pool = ThreadPoolExecutor(PARALLEL, "remote")
+        try:
             tasks = {
                 pool.submit(self._answer, prompts[index], sampling, sampling.seed + number): (index, number)
                 for index, number in places
             }
-            try:
-                for task in as_completed(tasks):
-                    index, number = tasks[task]
-                    answers = found.setdefault(index, {})
-                    answers[number] = task.result()
-                    if len(answers) == sampling.n:
-                        yield index, [answers[i] for i in range(sampling.n)]
-            finally:
-                for task in tasks:
-                    task.cancel()
+            for task in as_completed(tasks):
+                index, number = tasks[task]
+                answers = found.setdefault(index, {})
+                answers[number] = task.result()
+                if len(answers) == sampling.n:
+                    yield index, [answers[i] for i in range(sampling.n)]
+        finally:  # nobody waits for requests whose answers are not wanted any more
+            pool.shutdown(wait=False, cancel_futures=True)
 
     def count_tokens(self, text: str) -> int:
         """About how many tokens `text` has, rather too many: the server's tokenizer is not known here."""
