@@ -42,7 +42,7 @@ FLOORS = {
     "ui": 8,
     "cli": 9,
 }
-HEAVY = {"torch", "transformers", "ray", "matplotlib", "duckdb", "sqlalchemy", "xllamacpp", "rich", "sqlglot", "numpy"}
+HEAVY = {"torch", "transformers", "ray", "matplotlib", "duckdb", "xllamacpp", "rich", "sqlglot", "numpy"}
 
 
 def room(path: Path) -> str:

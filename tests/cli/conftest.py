@@ -42,6 +42,7 @@ class CommandLine:
         self.engine = ScriptedEngine(script) if isinstance(script, list | tuple) or callable(script) else script
         self._monkeypatch.setattr("mnemosyne.engines.open_engine", lambda name, settings: self.engine)
         self._monkeypatch.setattr("mnemosyne.cli.downloading.fetch", lambda name, settings: None)
+        self._monkeypatch.setattr("mnemosyne.cli._leave", sys.exit)  # never end the process of the tests
         if stdin is not None:
             self._monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(stdin)))
         self._capfd.readouterr()

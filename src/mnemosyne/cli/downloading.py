@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from mnemosyne.settings import Settings
     from mnemosyne.weights import Progress
 
-_ELSEWHERE = ("openai:", "transformers:")
+_ELSEWHERE = ("openai:", "transformers:", "http://", "https://")
 """Beginnings of model names whose weights are not ours to fetch."""
 
 
