@@ -5,7 +5,7 @@ from datetime import date
 
 import pytest
 
-from mnemosyne.assistant import DECLINED, Answer, Assistant, Options, summary
+from mnemosyne.assistant import DECLINED, Answer, Assistant, Options
 from mnemosyne.databases import Database, open_database
 from mnemosyne.engines import Completion
 from mnemosyne.engines.scripted import ScriptedEngine
@@ -180,7 +180,7 @@ def test_many_questions_each_get_their_answer(laboratory: Database) -> None:
     assert [answers[i].ok for i in range(4)] == [True, False, True, False]
     assert isinstance(answers[2].result, Result)
     assert answers[2].result.rows == ((40,),)
-    assert summary(answers.values()) == {"answered": 2, "repaired": 0, "refused": 1, "failed": 1}
+    assert answers[3].refusal is not None
 
 
 def test_every_step_is_told_as_it_happens(laboratory: Database) -> None:

@@ -7,7 +7,7 @@ guard refused never runs.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import TYPE_CHECKING, Literal
@@ -17,6 +17,7 @@ from mnemosyne.databases import Database, Limits
 from mnemosyne.engines import Completion, Engine, Sampling
 from mnemosyne.grounding import Abstention, Grounded, Grounder, Understood, ValueIndex, doubts, understand
 from mnemosyne.grounding.confidence import Signs, probability
+from mnemosyne.grounding.store import keep
 from mnemosyne.guard.query import Dialect, Refusal, SafeQuery
 from mnemosyne.results import Failure, Result, same
 from mnemosyne.schema import Schema
@@ -194,7 +195,7 @@ class Assistant:
             raise
         limits = Limits(chosen.query_timeout_seconds, chosen.max_rows, chosen.max_bytes, chosen.memory_mb)
         try:
-            return cls.over(engine, database, options=options, limits=limits)
+            return cls.over(engine, database, options=options, limits=limits, settings=chosen)
         except BaseException:
             engine.close()
             database.close()
@@ -202,12 +203,20 @@ class Assistant:
 
     @classmethod
     def over(
-        cls, engine: Engine, database: Database, *, options: Options | None = None, limits: Limits | None = None
+        cls,
+        engine: Engine,
+        database: Database,
+        *,
+        options: Options | None = None,
+        limits: Limits | None = None,
+        settings: Settings | None = None,
     ) -> Assistant:
-        """An assistant for an open database and a loaded model."""
+        """An assistant for an open database and a loaded model; with settings its values are kept beside the cache."""
         chosen = options or Options()
         schema = database.schema()
-        values = ValueIndex.build(database, schema) if chosen.grounding else None
+        values = None
+        if chosen.grounding:
+            values = ValueIndex.build(database, schema) if settings is None else keep(database, schema, settings)
         return cls(engine, schema, database, database.dialect, chosen, limits or Limits(), values)
 
     def ask(self, question: str, *, on_step: Callable[[Step], None] | None = None) -> Answer:
@@ -482,15 +491,3 @@ def _for_people(step: Step) -> str:
             return step.outcome.message
         return f"The database stopped the query ({step.outcome.kind}): {step.outcome.message}"
     return ""
-
-
-def summary(answers: Iterable[Answer]) -> dict[str, int]:
-    """How many answers are whole, were repaired, were refused and failed."""
-    counts = {"answered": 0, "repaired": 0, "refused": 0, "failed": 0}
-    for answer in answers:
-        if answer.ok:
-            counts["answered"] += 1
-            counts["repaired"] += len(answer.steps) > 1 and answer.agreement is None
-        else:
-            counts["refused" if answer.refusal else "failed"] += 1
-    return counts

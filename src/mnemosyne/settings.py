@@ -40,6 +40,10 @@ class Settings:
     """Memory that a DuckDB query may use."""
     prefix_cache_mb: int = 1_024
     """Disk space for saved schema prefixes; the oldest go first."""
+    exclude_values: str = ""
+    """Columns whose values are never read for hints, separated by commas: `column`, `table.column` or `table.*`."""
+    synonyms: str = ""
+    """File with the laboratory's own names for stored values, in the form of the package's synonyms."""
     api_key: str = field(default="", repr=False)
     """Key for a remote model server."""
     remote_timeout_seconds: float = 120.0

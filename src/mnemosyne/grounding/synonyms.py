@@ -55,7 +55,10 @@ def load(extra: Path | None = None) -> Synonyms:
 
     texts = [("synonyms.yaml", (files("mnemosyne.data") / "grounding" / "synonyms.yaml").read_text(encoding="utf-8"))]
     if extra is not None:
-        texts.append((str(extra), extra.read_text(encoding="utf-8")))
+        try:
+            texts.append((str(extra), extra.read_text(encoding="utf-8")))
+        except OSError as error:
+            raise SettingsError(f"{extra} cannot be read: {error.strerror}", hint="See MNEMOSYNE_SYNONYMS.") from None
     groups: dict[str, tuple[str, ...]] = {}
     codes: list[dict[str, tuple[str, ...]]] = []
     phrases: set[str] = set()
