@@ -423,3 +423,18 @@ def test_a_question_given_back_is_right_without_an_answer_and_wrong_with_one(sho
     with Workers(1) as judges:
         [score] = running.judge_all(answerable, {"m": found}, judges, LIMITS, quiet).scores["m"]
     assert (score.hit("EX"), score.code, score.category) == (False, "abstain", "abstained")
+
+
+def test_another_dialect_is_wrong_of_the_model_alone_and_read_by_the_assistant(
+    shop_bench: Bench, tmp_path: Path
+) -> None:
+    """Back-quoted names are MySQL's."""
+    one = replace(shop_bench, examples=shop_bench.examples[:1])
+    engine = ScriptedEngine(lambda asked: "SELECT COUNT(*) FROM `customers`")
+    figures = []
+    for way in (Way(), Way(repairs=1)):
+        found = predict(engine, one, way, tmp_path / f"{way.repairs}.jsonl", limits=LIMITS, progress=quiet)
+        with Workers(1) as judges:
+            [score] = running.judge_all(one, {"m": found}, judges, LIMITS, quiet).scores["m"]
+        figures.append((score.hit("EX"), found["shop-1"].repairs))
+    assert figures == [(False, 0), (True, 0)]

@@ -31,6 +31,8 @@ class Answer:
     """The dialect of `sql`."""
     worlds: tuple[str, ...] = ()
     """URLs of the populations to run it on, parallel to the gold's; empty for the gold's own."""
+    assisted: bool = False
+    """Whether the assistant gave it, which also reads replies in other dialects than the one asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +164,8 @@ class _Runner:
     def check(self, answer: Answer) -> SafeQuery | Refusal:
         """The answer as the database of its populations would run it."""
         target = self.open_world((answer.worlds or self.task.worlds)[0]).dialect
+        if answer.assisted:
+            return guard.check_reply(answer.sql, self.task.schema, target=target, today=self.task.today)
         return guard.check(answer.sql, self.task.schema, target=target, written=answer.written, today=self.task.today)
 
     def run(self, step: Step, url: str, query: SafeQuery) -> Result | Failure:

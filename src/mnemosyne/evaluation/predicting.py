@@ -85,6 +85,8 @@ class Prediction:
     """`length` when the last draft was cut."""
     refusal: str = ""
     """Why the assistant gives no answer: the guard's rule, `failed`, `abstain`, `missing`; empty when it gives one."""
+    assisted: bool = False
+    """Whether the assistant gave it, which also reads replies in other dialects than PostgreSQL."""
     confidence: float | None = None
     """The assistant's probability that the answer is right, None where it gives none."""
 
@@ -224,6 +226,7 @@ def _from_answer(example: str, answer: Answer, way: Way) -> Prediction:
         votes=way.votes,
         agreement=answer.agreement,
         refusal=_why_not(answer),
+        assisted=True,
         confidence=answer.confidence,
         **{**_cost([step.completion for step in answer.steps]), "seconds": answer.seconds},
     )

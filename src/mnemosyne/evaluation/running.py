@@ -138,12 +138,10 @@ def judge_all(
     if bench.unanswerable:
         return Judged({label: _abstentions(bench, predictions) for label, predictions in answers.items()})
     texts = {
-        example.id: tuple(dict.fromkeys(_prediction(p, example.id).sql for p in answers.values()))
+        example.id: tuple(dict.fromkeys(_as_answer(_prediction(p, example.id)) for p in answers.values()))
         for example in bench.examples
     }
-    tasks = [
-        task_of(bench, example, tuple(Answer(sql) for sql in texts[example.id]), limits) for example in bench.examples
-    ]
+    tasks = [task_of(bench, example, texts[example.id], limits) for example in bench.examples]
     outcomes = {}
     for outcome in judges.run(tasks):
         outcomes[outcome.id] = outcome
@@ -155,12 +153,16 @@ def judge_all(
     verdicts: dict[str, list[Verdict]] = {}
     for label, predictions in answers.items():
         given = [_prediction(predictions, example.id) for example in bench.examples]
-        verdicts[label] = [outcomes[p.id].verdicts[texts[p.id].index(p.sql)] for p in given]
+        verdicts[label] = [outcomes[p.id].verdicts[texts[p.id].index(_as_answer(p))] for p in given]
         scores[label] = [
             score(bench, example, prediction, outcomes[example.id], verdict)
             for example, prediction, verdict in zip(bench.examples, given, verdicts[label], strict=True)
         ]
     return Judged(scores, verdicts, {outcome.id: outcome.shown for outcome in outcomes.values()})
+
+
+def _as_answer(prediction: Prediction) -> Answer:
+    return Answer(prediction.sql, assisted=prediction.assisted)
 
 
 def _prediction(predictions: Mapping[str, Prediction], example: str) -> Prediction:
@@ -174,7 +176,8 @@ def _abstentions(bench: Bench, predictions: Mapping[str, Prediction]) -> list[Sc
         prediction = _prediction(predictions, example.id)
         code = prediction.refusal or ("" if prediction.sql.strip() else "no-sql")
         if not code:
-            checked = guard.check(prediction.sql, bench.schemas[example.schema], target=bench.engine, today=bench.today)
+            check = guard.check_reply if prediction.assisted else guard.check
+            checked = check(prediction.sql, bench.schemas[example.schema], target=bench.engine, today=bench.today)
             code = checked.code if isinstance(checked, Refusal) else ""
         scores.append(abstention(example, prediction, code))
     return scores
