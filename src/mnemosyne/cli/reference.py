@@ -26,7 +26,9 @@ def reference() -> str:
     """The whole page as Markdown."""
     parts = [OPENING]
     for verb in VERBS:
-        context = click.Context(group, info_name="mnemosyne", max_content_width=100, terminal_width=100)
+        context = click.Context(
+            group, info_name="mnemosyne", max_content_width=100, terminal_width=100, help_option_names=["-h", "--help"]
+        )
         command = group.get_command(context, verb)
         assert command is not None
         parts.append(f"## mnemosyne {verb}\n\n```text\n{_help(command, verb, context)}\n```\n")
