@@ -94,3 +94,34 @@ def test_in_bf16_the_gradient_is_as_near_to_fp32_as_that_of_separate_sequences(t
         return float((squares / sum(g.square().sum() for g in exact.values())).sqrt())
 
     assert error(ours) < 1.2 * error(plain) < 0.2
+
+
+def test_layers_that_are_computed_again_give_the_same_gradients(tmp_path: Path) -> None:
+    rows = tiny.rows(20, 3)
+    plain = with_adapters_that_are_not_zero(tiny.trainer(tmp_path, rows, batch=1000))
+    again = with_adapters_that_are_not_zero(tiny.trainer(tmp_path, rows, batch=1000, recompute=True))
+    again.model.train()
+    (step,) = plain.steps
+    kept = {id(trainer): bytes_kept(trainer, step) for trainer in (plain, again)}
+    assert kept[id(again)] < kept[id(plain)] / 2
+
+    expected, found = packed(plain, step.packs), packed(again, step.packs)
+    assert found[0] == pytest.approx(expected[0], rel=1e-6)
+    for name, gradient in expected[1].items():
+        torch.testing.assert_close(found[1][name], gradient, msg=name)
+
+
+def bytes_kept(trainer: Any, step: Any) -> int:
+    """Bytes that the passes of a step keep for backward."""
+    from mnemosyne.training.packing import pack
+
+    seen: dict[int, Any] = {}
+
+    def note(tensor: Any) -> Any:
+        seen[tensor.untyped_storage().data_ptr()] = tensor
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
+        trainer.loss(pack(step.packs[0]))
+    own = {parameter.untyped_storage().data_ptr() for parameter in trainer.model.parameters()}
+    return sum(tensor.untyped_storage().nbytes() for pointer, tensor in seen.items() if pointer not in own)

@@ -112,7 +112,9 @@ def memory(config: Mapping[str, Any], recipe: Recipe, weight_bytes: int, pack_to
     inner, vocabulary = int(config["intermediate_size"]), int(config["vocab_size"])
     layers = int(config["num_hidden_layers"])
     adapter = 16 * adapter_parameters(config, recipe)  # weights, gradients and two moments, fp32
-    kept = layers * pack_tokens * layer_bytes(config, recipe.rank)
+    layer = layer_bytes(config, recipe.rank)
+    inputs = 2 * int(config["hidden_size"])
+    kept = pack_tokens * (layer + layers * inputs if recipe.recompute else layers * layer)
     working = pack_tokens * inner * 2 * 6 + 128 * vocabulary * 12
     return PROCESS_BYTES + weight_bytes + adapter + kept + working
 

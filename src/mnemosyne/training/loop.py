@@ -117,6 +117,8 @@ class Trainer:
         self.measurements: list[Measured] = []
         lora.attach(model, recipe.rank, recipe.alpha, recipe.targets, recipe.seed)
         model.config._attn_implementation = NAME
+        if recipe.recompute:
+            model.activation_checkpointing_enable()
         self.named: dict[str, nn.Parameter] = lora.parameters(model)
         self.optimizer = optimiser.adamw(self.named, recipe.weight_decay)
 

@@ -99,6 +99,8 @@ class Recipe:
     """Sequences of one pass (frames `trl`, `grpo`); 0 is the whole batch."""
     pack_tokens: int = 3072
     """Tokens of one pass at most (frame `shared-prefix`): this bounds the memory."""
+    recompute: bool = False
+    """Keep only the input of each layer and compute the rest again in backward: less memory, a third more time."""
     max_tokens: int = 2048
     """Tokens of a row at most; longer rows are listed and left out, never cut."""
     seed: int = 0
