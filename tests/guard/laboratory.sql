@@ -147,3 +147,168 @@ SELECT c.client_name, (SELECT s.sample_id FROM samples s WHERE s.client_id = c.c
 
 -- numbers: powers, roots, logarithms, remainders
 SELECT result_id, POWER(2, 3), SQRT(numeric_value), LN(numeric_value), LOG(numeric_value), ABS(-numeric_value), SIGN(numeric_value), MOD(result_id, 7), numeric_value::numeric % 3, DIV(result_id, 7) FROM results WHERE numeric_value > 0 AND numeric_value < 1000000;
+
+-- MODE of text
+SELECT d.determinand_name, MODE() WITHIN GROUP (ORDER BY r.pass_fail) FROM results r JOIN determinands d USING (determinand_id) GROUP BY 1;
+
+-- ARRAY_AGG
+SELECT ARRAY_AGG(DISTINCT matrix ORDER BY matrix) FROM samples;
+
+-- ARRAY_AGG as text
+SELECT ARRAY_TO_STRING(ARRAY_AGG(DISTINCT matrix ORDER BY matrix), ', ') FROM samples;
+
+-- DATE_PART of AGE
+SELECT date_part('year', age(CURRENT_DATE, hire_date)) AS years, analyst_name FROM analysts;
+
+-- EXTRACT from AGE
+SELECT EXTRACT(YEAR FROM AGE(CURRENT_DATE, hire_date)) AS y FROM analysts;
+
+-- TO_CHAR with plain text and a quarter
+SELECT DISTINCT TO_CHAR(received_date, 'YYYY"-Q"Q') FROM samples;
+
+-- last year by EXTRACT
+SELECT COUNT(*) FROM samples WHERE EXTRACT(YEAR FROM received_date) = EXTRACT(YEAR FROM CURRENT_DATE) - 1;
+
+-- NOW and the end of the month
+SELECT COUNT(*) FROM samples WHERE received_date >= NOW() - INTERVAL '1 month' AND received_date < date_trunc('month', now()) + interval '1 month' - interval '1 day';
+
+-- rows compared by order
+SELECT COUNT(*) FROM samples WHERE (received_date, sample_id) > ('2026-01-01', 'A');
+
+-- NOT EXISTS and a list
+SELECT s.sample_id FROM samples s WHERE NOT EXISTS (SELECT 1 FROM results r WHERE r.sample_id = s.sample_id) AND s.status IN ('Received', 'In Progress');
+
+-- rounded statistics
+SELECT ROUND(AVG(numeric_value)::numeric, 2) AS a, ROUND(STDDEV(numeric_value)::numeric, 3) AS s, MIN(numeric_value), MAX(numeric_value) FROM results;
+
+-- a share over NULLIF
+SELECT ROUND(SUM(CASE WHEN pass_fail = 'F' THEN 1 ELSE 0 END)::numeric / NULLIF(COUNT(*), 0) * 100, 2) FROM results;
+
+-- a share from a condition as a number
+SELECT ROUND(100.0 * SUM((pass_fail = 'F')::int) / COUNT(pass_fail), 1) FROM results;
+
+-- casts before a division
+SELECT CAST(COUNT(*) AS FLOAT) / 3, COUNT(*)::float / 3, COUNT(*)::decimal(10,2) / 3, (COUNT(*) / 3)::numeric(10,1) FROM samples;
+
+-- EXTRACT EPOCH from a difference of timestamps
+SELECT AVG(EXTRACT(EPOCH FROM (reported_date::timestamp - received_date::timestamp)) / 86400) FROM samples;
+
+-- EXTRACT DAY from a difference of timestamps
+SELECT EXTRACT(DAY FROM (reported_date::timestamp - received_date::timestamp)) AS d, COUNT(*) FROM samples GROUP BY 1;
+
+-- DATE_PART of a difference of timestamps
+SELECT DATE_PART('day', reported_date::timestamp - received_date::timestamp), sample_id FROM samples;
+
+-- SUM and AVG of days, cast to NUMERIC
+SELECT SUM(reported_date - received_date), AVG(reported_date - received_date)::numeric(6,2) FROM samples;
+
+-- CASE over a part of a date
+SELECT sample_id, CASE EXTRACT(ISODOW FROM received_date) WHEN 6 THEN 'Sat' WHEN 7 THEN 'Sun' ELSE 'week' END FROM samples;
+
+-- months and hours added to written dates
+SELECT DATE '2026-01-31' + INTERVAL '1 month', DATE '2026-03-31' - INTERVAL '1 month', TIMESTAMP '2026-01-01 10:00:00' + INTERVAL '90 minutes', DATE '2026-01-01' + INTERVAL '36 hours';
+
+-- every way to say today
+SELECT CURRENT_DATE, CURRENT_TIMESTAMP::date, NOW()::date, CURRENT_DATE - 1, CURRENT_DATE::text, DATE_TRUNC('year', NOW());
+
+-- recursion over days
+WITH RECURSIVE d AS (SELECT DATE '2026-06-01' AS day UNION ALL SELECT (day + INTERVAL '1 day')::date FROM d WHERE day < DATE '2026-06-10') SELECT d.day, COUNT(s.sample_id) FROM d LEFT JOIN samples s ON s.received_date = d.day GROUP BY d.day;
+
+-- SIMILAR TO
+SELECT client_id FROM clients WHERE client_name SIMILAR TO '%(Water|Food)%' OR client_name SIMILAR TO '[A-C]%';
+
+-- digits of a code
+SELECT REGEXP_REPLACE(sample_id, '[^0-9]', '', 'g')::bigint % 10 AS d, COUNT(*) FROM samples GROUP BY 1;
+
+-- HAVING without GROUP BY
+SELECT COUNT(*), COUNT(DISTINCT matrix), COUNT(reported_date) FROM samples HAVING COUNT(*) > 5;
+
+-- LEFT JOIN with a grouped query
+SELECT a.analyst_name, COALESCE(x.n, 0) FROM analysts a LEFT JOIN (SELECT analyst_id, COUNT(*) n FROM worksheets GROUP BY analyst_id) x ON x.analyst_id = a.analyst_id;
+
+-- PERCENT_RANK, CUME_DIST, FIRST_VALUE and NTH_VALUE
+SELECT PERCENT_RANK() OVER (ORDER BY n, m), CUME_DIST() OVER (ORDER BY n, m), FIRST_VALUE(m) OVER (ORDER BY n, m), NTH_VALUE(m, 2) OVER (ORDER BY n, m) FROM (SELECT matrix m, COUNT(*) n FROM samples GROUP BY matrix) t;
+
+-- a window over groups
+SELECT matrix, SUM(COUNT(*)) OVER (ORDER BY matrix) FROM samples GROUP BY matrix;
+
+-- the two latest of each
+SELECT * FROM (SELECT s.*, ROW_NUMBER() OVER (PARTITION BY client_id ORDER BY received_date DESC, sample_id) rn FROM samples s) t WHERE rn <= 2;
+
+-- numbers joined to text
+SELECT m.method_code || ' (' || m.turnaround_days || ' d)' FROM methods m;
+
+-- booleans as values
+SELECT accredited, NOT accredited, accredited AND TRUE, (accredited = TRUE), (accredited IS NOT TRUE) FROM methods;
+
+-- booleans compared with text
+SELECT method_code FROM methods WHERE accredited = 'true' AND accredited != 'f';
+
+-- booleans aggregated
+SELECT SUM(CASE WHEN accredited THEN 1 END), BOOL_AND(accredited), EVERY(turnaround_days > 0), MAX(accredited::int) FROM methods;
+
+-- STRING_AGG by two keys, and DISTINCT without an order
+SELECT STRING_AGG(method_code, ',' ORDER BY turnaround_days DESC, method_code), STRING_AGG(DISTINCT technique, ' | ') FROM methods;
+
+-- several keys in either direction with OFFSET
+SELECT s.sample_id FROM samples s ORDER BY s.priority DESC, s.reported_date NULLS FIRST, s.sample_id DESC LIMIT 25 OFFSET 5;
+
+-- a float as text
+SELECT numeric_value::text || ' ' || qualifier FROM results WHERE result_id < 300;
+
+-- GREATEST and LEAST of numbers
+SELECT GREATEST(0, numeric_value - 5), LEAST(numeric_value, detection_limit, limit_value) FROM results JOIN determinands USING (determinand_id) WHERE result_id < 500;
+
+-- rounding up, down, to even and away from zero
+SELECT CEIL(numeric_value), CEILING(numeric_value / 3), FLOOR(-numeric_value), TRUNC(numeric_value::numeric, 1), ROUND(numeric_value::numeric), numeric_value::int, ROUND(-numeric_value) FROM results WHERE numeric_value < 100000 AND result_id < 2000;
+
+-- MAKE_INTERVAL and intervals from columns
+SELECT MAKE_INTERVAL(days => 3) + DATE '2026-01-01', DATE '2026-01-01' + turnaround_days * INTERVAL '1 day', DATE '2026-01-01' + (turnaround_days || ' days')::interval FROM methods;
+
+-- the whole of last month
+SELECT COUNT(*) FROM samples WHERE received_date BETWEEN DATE_TRUNC('month', CURRENT_DATE - INTERVAL '1 month') AND DATE_TRUNC('month', CURRENT_DATE) - INTERVAL '1 day';
+
+-- the longest AGE
+SELECT MIN(reported_date - received_date), MAX(AGE(reported_date, received_date)) FROM samples;
+
+-- the last day of a month
+SELECT DATE_TRUNC('month', received_date) AS m, DATE_TRUNC('month', received_date) + INTERVAL '1 month - 1 day' AS last FROM samples GROUP BY 1;
+
+-- months by number and name
+SELECT EXTRACT(MONTH FROM received_date)::int AS m, TO_CHAR(DATE_TRUNC('month', received_date), 'Mon') FROM samples GROUP BY 1, 2;
+
+-- CONCAT of everything
+SELECT CONCAT(client_name, NULL, city, client_id, active), CONCAT_WS('-', city, NULL, client_id) FROM clients;
+
+-- positions, and lengths from the end
+SELECT SUBSTRING(client_name, 1, 3), SUBSTR(client_name, 3), LEFT(client_name, -2), RIGHT(client_name, -2), LENGTH(TRIM(client_name)), POSITION(' ' IN client_name), CHAR_LENGTH(client_name), ASCII(client_name), CHR(65) FROM clients;
+
+-- more than ANY of a query
+SELECT COUNT(*) FROM results WHERE numeric_value > ANY (SELECT limit_value FROM determinands WHERE limit_value IS NOT NULL);
+
+-- more than ALL of a query
+SELECT COUNT(*) FROM results WHERE numeric_value > ALL (SELECT limit_value FROM determinands);
+
+-- HAVING against an average of counts
+SELECT status, COUNT(*) AS n FROM samples GROUP BY status HAVING COUNT(*) > (SELECT AVG(n) FROM (SELECT COUNT(*) AS n FROM samples GROUP BY status) x) ORDER BY n DESC;
+
+-- TO_DATE by month, days between written dates
+SELECT TO_DATE('2026-05', 'YYYY-MM'), '2026-05-01'::date - '2026-04-01'::date, DATE '2026-05-01' - 30;
+
+-- arithmetic
+SELECT LOG(100), LOG(2, 8), LN(EXP(1)), POWER(2, 0.5), 7 % 3, 7.5 % 2, -7 / 2, MOD(-7, 3), 5 / 2.0, CBRT(27), SIGN(-2.5), PI(), DEGREES(PI());
+
+-- LIKE with a backslash; AND before OR
+SELECT 1 WHERE 'abc' LIKE 'A%' OR 'abc' ILIKE 'A_C' AND NOT 'a%c' LIKE 'a\%d';
+
+-- ILIKE ANY
+SELECT client_name FROM clients WHERE client_name ILIKE ANY (ARRAY['%water%', '%food%']);
+
+-- FULL JOIN of grouped queries
+SELECT a.department, a.n, b.n FROM (SELECT department, COUNT(*) n FROM analysts GROUP BY 1) a FULL OUTER JOIN (SELECT department, COUNT(*) n FROM analysts WHERE active GROUP BY 1) b ON a.department = b.department;
+
+-- dates compared with timestamps
+SELECT received_date::date = reported_date, received_date < reported_date::timestamp, received_date = '2026-01-01'::timestamp FROM samples WHERE reported_date IS NOT NULL;
+
+-- hours added to the latest date
+SELECT MAX(received_date)::timestamp, MAX(received_date) + INTERVAL '1 hour', DATE_TRUNC('hour', MAX(received_date) + INTERVAL '90 minutes') FROM samples;

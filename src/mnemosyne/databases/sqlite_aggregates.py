@@ -6,10 +6,13 @@ They are registered as window functions, so that they work with OVER too. A grou
 
 from __future__ import annotations
 
+import json
 import math
 from collections import Counter
 from functools import cmp_to_key
 from typing import Any
+
+from mnemosyne.guard import intervals
 
 MAX_VALUES = 5_000_000
 """Most values of one group."""
@@ -77,7 +80,7 @@ class Mode(_Kept):
 class StringAgg(_Kept):
     """(value, separator, flags, key …); flags: `d` or `-`, then a letter a key, see `guard.sqlite_aggregates`."""
 
-    def _result(self) -> str:
+    def _ordered(self) -> list[tuple[Any, ...]]:
         rows = self.rows
         flags = rows[0][2]
         if flags[0] == "d":
@@ -86,9 +89,13 @@ class StringAgg(_Kept):
                 first.setdefault(row[0], row)
             rows = list(first.values())
             if len(flags) == 1:
-                rows.sort(key=lambda row: str(row[0]))
+                rows.sort(key=lambda row: (row[0] is None, str(row[0])))
         for index in range(len(flags) - 1, 0, -1):
             rows = _sorted(rows, 2 + index, flags[index])
+        return rows
+
+    def _result(self) -> str:
+        rows = self._ordered()
         text = str(rows[0][0]) + "".join((row[1] or "") + str(row[0]) for row in rows[1:])
         if len(text) > MAX_CHARACTERS:
             raise ValueError("the text grows beyond what one call may make")
@@ -108,6 +115,37 @@ def _compare(a: Any, b: Any) -> int:
     if isinstance(a, str) != isinstance(b, str):
         return 1 if isinstance(a, str) else -1
     return int(a > b) - int(a < b)
+
+
+class ArrayAgg(StringAgg):
+    """The same arguments as `StringAgg`; the list as JSON, as `cells` writes lists. It keeps NULL."""
+
+    def step(self, *row: Any) -> None:
+        """One more value."""
+        if len(self.rows) >= MAX_VALUES:
+            raise ValueError("too many values in one group")
+        self.rows.append(row)
+
+    def inverse(self, *row: Any) -> None:
+        """One value less."""
+        self.rows.remove(row)
+
+    def _result(self) -> str:
+        return json.dumps([row[0] for row in self._ordered()], ensure_ascii=False)
+
+
+class IntervalMax(_Kept):
+    """The longest interval."""
+
+    def _result(self) -> Any:
+        return max((row[0] for row in self.rows), key=lambda step: intervals.seconds(intervals.decode(step)))
+
+
+class IntervalMin(_Kept):
+    """The shortest interval."""
+
+    def _result(self) -> Any:
+        return min((row[0] for row in self.rows), key=lambda step: intervals.seconds(intervals.decode(step)))
 
 
 class _Spread(_Kept):
@@ -224,6 +262,9 @@ AGGREGATES: dict[str, type[_Kept]] = {
     "percentile_disc": PercentileDisc,
     "mode": Mode,
     "string_agg": StringAgg,
+    "array_agg": ArrayAgg,
+    "interval_max": IntervalMax,
+    "interval_min": IntervalMin,
     "var_samp": VarSamp,
     "var_pop": VarPop,
     "stddev_samp": StddevSamp,

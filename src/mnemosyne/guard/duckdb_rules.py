@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 from sqlglot import exp
 
 from mnemosyne.guard import templates
 from mnemosyne.guard.annotate import annotate
-from mnemosyne.guard.kinds import NUMBERS, kind_of, marked
+from mnemosyne.guard.kinds import NUMBERS, TIMES, kind_of, marked
 from mnemosyne.guard.sqlite_queries import refuse_ties
-from mnemosyne.guard.trees import Node, Rule, Untranslatable, bare, call, data_type, is_text, joined, literal, rewrite
+from mnemosyne.guard.trees import (
+    Node,
+    Rule,
+    Untranslatable,
+    bare,
+    call,
+    data_type,
+    is_text,
+    joined,
+    literal,
+    rewrite,
+    short_bool,
+)
 from mnemosyne.schema import Schema
 
 
@@ -59,7 +72,46 @@ def _piped(node: Node) -> None:
 
 
 def _concatenated(node: Node) -> None:
-    node.set("expressions", [_text(item) for item in node.expressions])
+    node.set("expressions", [short_bool(item) if kind_of(item) == "bool" else _text(item) for item in node.expressions])
+
+
+def _any_of(node: Node) -> Node | None:
+    """`x ILIKE ANY (ARRAY[…])`: DuckDB compares with one pattern at a time."""
+    if not isinstance(node.expression, (exp.Any, exp.All)):
+        return None
+    array = node.expression.find(exp.Array)
+    if array is None:
+        raise Untranslatable("LIKE ANY takes a written ARRAY.", node)
+    tests = [
+        type(node)(this=node.this.copy(), expression=item.copy(), negate=node.args.get("negate"))
+        for item in array.expressions
+    ]
+    combined = exp.or_(*tests) if isinstance(node.expression, exp.Any) else exp.and_(*tests)
+    return marked(exp.Paren(this=combined), "bool")
+
+
+def _interval(node: Node) -> None:
+    """`1 month - 1 day`: DuckDB takes no blank after the sign."""
+    if isinstance(node.this, exp.Literal) and node.this.is_string:
+        node.this.set("this", re.sub(r"([+-])\s+(?=\d)", r"\1", node.this.name))
+
+
+def _string_agg(node: Node) -> None:
+    """PostgreSQL sorts to find what is DISTINCT."""
+    if isinstance(node.this, exp.Distinct):
+        value = node.this.expressions[0]
+        node.set("this", exp.Order(this=node.this, expressions=[exp.Ordered(this=value.copy(), nulls_first=False)]))
+
+
+def _rows(node: Node) -> None:
+    """`(day, id) > ('2026-01-01', 'A')`: DuckDB does not read text as a date inside a row."""
+    left, right = node.this, node.expression
+    if not isinstance(left, exp.Tuple) or not isinstance(right, exp.Tuple):
+        return
+    for one, other in zip(left.expressions, right.expressions, strict=False):
+        for text, value in ((one, other), (other, one)):
+            if is_text(text) and kind_of(value) in TIMES:
+                text.replace(exp.Cast(this=text.copy(), to=data_type("timestamp")))
 
 
 def _round(node: Node) -> Node | None:
@@ -179,8 +231,11 @@ def _substring(node: Node) -> Node | None:
     return marked(exp.Nullif(this=call("REGEXP_EXTRACT", node.this, start), expression=exp.Literal.string("")), "text")
 
 
-def _initcap(node: Node) -> Node:
-    raise Untranslatable("INITCAP has no equal in DuckDB.", node)
+def _missing(name: str) -> Rule:
+    def rule(node: Node) -> Node:
+        raise Untranslatable(f"{name} has no equal in DuckDB.", node)
+
+    return rule
 
 
 def _named(node: Node) -> Node | None:
@@ -207,6 +262,15 @@ RULES: Mapping[type[exp.Expression], Rule] = {
     exp.ToChar: _to_char,
     exp.SimilarTo: _similar,
     exp.Substring: _substring,
-    exp.Initcap: _initcap,
+    exp.Initcap: _missing("INITCAP"),
+    exp.WidthBucket: _missing("WIDTH_BUCKET"),
+    exp.JustifyDays: _missing("JUSTIFY_DAYS"),
+    exp.JustifyHours: _missing("JUSTIFY_HOURS"),
+    exp.JustifyInterval: _missing("JUSTIFY_INTERVAL"),
+    exp.Like: _any_of,
+    exp.ILike: _any_of,
+    exp.GroupConcat: _string_agg,
+    exp.Interval: _interval,
+    **dict.fromkeys((exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE), _rows),
     exp.Anonymous: _named,
 }

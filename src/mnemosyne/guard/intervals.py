@@ -36,7 +36,7 @@ _WORD = re.compile(r"([+-]?\d+(?:\.\d+)?)\s*([a-z]+)\s*|([+-]?)(\d{1,4}):(\d\d)(
 
 def parse(text: str) -> Parts | None:
     """The parts of `1 month 2 days`, `-7 days`, `1 day 04:05:06`, `3 days ago`; None when it has no meaning here."""
-    text = text.strip().lower()
+    text = re.sub(r"([+-])\s+(?=\d)", r"\1", text.strip().lower())
     ago = text.endswith(" ago")
     text = text.removesuffix(" ago").strip().removeprefix("@").strip()
     months, days, micros = 0, 0, 0

@@ -328,5 +328,8 @@ _RULES: dict[type[exp.Expression], object] = {
     exp.UnixToTime: "timestamp",
     exp.StrToTime: "timestamp",
     exp.Grouping: "int",
+    exp.JustifyDays: "interval",
+    exp.JustifyHours: "interval",
+    exp.JustifyInterval: "interval",
     exp.Anonymous: _named,
 }

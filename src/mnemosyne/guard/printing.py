@@ -59,6 +59,8 @@ def parse(text: str, dialect: Dialect) -> exp.Expression:
     if isinstance(statement, exp.Expression) and isinstance(statement, exp.Query):
         if _ALL_OF.search(text):
             _read_all(statement)
+        if "make_interval" in text.lower():
+            _write_intervals_out(statement)
         return statement
     _refuse_statement(statement)
 
@@ -71,6 +73,25 @@ def _read_all(tree: exp.Expression) -> None:
     for node in list(tree.find_all(exp.Anonymous)):
         if node.name.upper() == "ALL" and len(node.expressions) == 1 and isinstance(node.parent, exp.Binary):
             node.replace(exp.All(this=exp.Paren(this=node.expressions[0])))
+
+
+_INTERVAL_PARTS = ("year", "month", "week", "day", "hour", "minute", "second")
+
+
+def _write_intervals_out(tree: exp.Expression) -> None:
+    """`make_interval(days => n)` is `n * INTERVAL '1 day'`, which every engine has."""
+    for node in list(tree.find_all(exp.MakeInterval)):
+        products: list[exp.Expression] = []
+        for name, value in node.args.items():
+            count = value.expression if isinstance(value, exp.Kwarg) else value
+            if name in _INTERVAL_PARTS and isinstance(count, exp.Expression):
+                one = exp.Interval(this=exp.Literal.string("1"), unit=exp.Var(this=name.upper()))
+                products.append(exp.Mul(this=exp.Paren(this=count), expression=one))
+        if len(products) == sum(value is not None for value in node.args.values()) and products:
+            total = products[0]
+            for product in products[1:]:
+                total = exp.Add(this=total, expression=product)
+            node.replace(exp.Paren(this=total))
 
 
 def refuse_tokens(tokens: list[Token]) -> None:

@@ -37,7 +37,7 @@ def string_agg(node: Node) -> Node:
     return _strung(node.this, separator if separator is not None else literal(","))
 
 
-def _strung(inner: Node, separator: Node) -> Node:
+def _strung(inner: Node, separator: Node, name: str = "mn_string_agg") -> Node:
     """`inner` is the value, in DISTINCT and ORDER as they were written."""
     order: list[Node] = []
     if isinstance(inner, exp.Order):
@@ -45,11 +45,12 @@ def _strung(inner: Node, separator: Node) -> Node:
     distinct = isinstance(inner, exp.Distinct)
     if isinstance(inner, exp.Distinct):
         inner = inner.expressions[0]
-    if not distinct and not order:
+    if not distinct and not order and name == "mn_string_agg":
         return marked(exp.GroupConcat(this=text_of(inner), separator=separator), "text")
     flags = ("d" if distinct else "-") + "".join(_direction(item) for item in order)
     keys = [item.this for item in order]
-    return call("mn_string_agg", text_of(inner), separator, flags, *keys, kind="text")
+    value = text_of(inner) if name == "mn_string_agg" else inner
+    return call(name, value, separator, flags, *keys, kind="text")
 
 
 def _direction(item: Node) -> str:
@@ -58,6 +59,17 @@ def _direction(item: Node) -> str:
     usual = bool(item.args.get("nulls_first")) == down
     letter = "z" if down else "a"
     return letter if usual else letter.upper()
+
+
+def array_agg(node: Node) -> Node | None:
+    """ARRAY_AGG(x ORDER BY y), as a list in JSON; inside ARRAY_TO_STRING the rule of that acts."""
+    above = node.parent
+    while isinstance(above, (exp.Paren, exp.Filter)):
+        above = above.parent
+    if isinstance(above, exp.ArrayToString):
+        return None
+    made = _strung(node.this, literal(""), "mn_array_agg")
+    return marked(made, "array")
 
 
 def array_text(node: Node) -> Node:
@@ -144,6 +156,7 @@ RULES: dict[type[exp.Expression], Rule] = {
     exp.WithinGroup: within_group,
     exp.GroupConcat: string_agg,
     exp.ArrayToString: array_text,
+    exp.ArrayAgg: array_agg,
     exp.Count: count,
     exp.Anonymous: named,
     exp.Sum: extreme_of,

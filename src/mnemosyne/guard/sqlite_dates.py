@@ -240,6 +240,8 @@ def over_interval(node: Node) -> Node | None:
     """SUM, AVG, MIN and MAX of intervals."""
     if kind_of(node.this) != "interval":
         return None
+    if isinstance(node, (exp.Min, exp.Max)):
+        return call("mn_interval_min" if isinstance(node, exp.Min) else "mn_interval_max", node.this, kind="interval")
     node.set("this", interval_seconds(node.this))
     return call("mn_seconds_interval", node, kind="interval")
 
@@ -395,7 +397,14 @@ def interval_text(node: Node) -> Node:
     return call("mn_interval_text", node, kind="text")
 
 
+def _justified(name: str) -> Rule:
+    return lambda node: call(f"mn_justify_{name}", node.this, kind="interval")
+
+
 RULES: dict[type[exp.Expression], Rule] = {
+    exp.JustifyDays: _justified("days"),
+    exp.JustifyHours: _justified("hours"),
+    exp.JustifyInterval: _justified("interval"),
     exp.Interval: interval,
     exp.MakeInterval: make_interval,
     exp.Extract: extract,  # type: ignore[dict-item]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from sqlglot import exp
 
-from mnemosyne.guard.kinds import marked
+from mnemosyne.guard.kinds import kind_of, marked
 from mnemosyne.guard.sqlite_values import text_of
-from mnemosyne.guard.trees import Node, Rule, Untranslatable, call, is_text, joined, literal, whole
+from mnemosyne.guard.trees import Node, Rule, Untranslatable, call, is_text, joined, literal, short_bool, whole
 
 _ANY, _ONE = object(), object()
 """The wild cards `%` and `_` of a pattern."""
@@ -101,13 +101,18 @@ def piped(node: Node) -> Node | None:
 
 def concatenated(node: Node) -> Node:
     """CONCAT leaves NULL out."""
-    return joined([exp.Coalesce(this=text_of(item), expressions=[literal("")]) for item in node.expressions])
+    return joined([exp.Coalesce(this=_short(item), expressions=[literal("")]) for item in node.expressions])
 
 
 def concatenated_with(node: Node) -> Node:
     """CONCAT_WS leaves NULL and its separator out."""
     separator, *others = node.expressions
-    return call("mn_concat_ws", separator, *(text_of(item) for item in others), kind="text")
+    return call("mn_concat_ws", separator, *(_short(item) for item in others), kind="text")
+
+
+def _short(node: Node) -> Node:
+    """CONCAT writes a boolean as one letter."""
+    return short_bool(node) if kind_of(node) == "bool" else text_of(node)
 
 
 def left(node: Node) -> Node:

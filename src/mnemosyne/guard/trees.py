@@ -55,6 +55,15 @@ def data_type(name: str) -> exp.DataType:
     return _built(name).copy()
 
 
+def short_bool(node: exp.Expression) -> exp.Expression:
+    """A boolean as CONCAT of PostgreSQL writes it: `t` or `f`."""
+    letters = [
+        exp.If(this=node, true=exp.Literal.string("t")),
+        exp.If(this=exp.Not(this=paren(node.copy())), true=exp.Literal.string("f")),
+    ]
+    return marked(exp.Case(ifs=letters), "text")
+
+
 def paren(node: exp.Expression) -> exp.Expression:
     """Parentheses around anything that is not already one piece."""
     if isinstance(node, (exp.Column, exp.Literal, exp.Func, exp.Paren, exp.Boolean, exp.Null)):

@@ -70,13 +70,14 @@ _EVERYWHERE = word_set(
 
 OURS = word_set(
     """
-    mn_age mn_between mn_bool mn_cbrt mn_concat_ws mn_corr mn_covar_pop mn_covar_samp mn_date_add mn_epoch mn_fixed
-    mn_greatest mn_ilike mn_initcap mn_interval mn_interval_part mn_interval_plus mn_interval_seconds mn_interval_text
-    mn_interval_times mn_justify_days mn_justify_hours mn_justify_interval mn_least mn_left mn_like mn_lpad mn_make_date
-    mn_mod mn_mode mn_number_text mn_percentile_cont mn_percentile_disc mn_regexp mn_regexp_count mn_regexp_replace
-    mn_regexp_substr mn_regr_intercept mn_regr_r2 mn_regr_slope mn_repeat mn_reverse mn_right mn_round_even mn_row
-    mn_rpad mn_seconds_interval mn_similar mn_split_part mn_starts_with mn_stddev_pop mn_stddev_samp mn_string_agg
-    mn_substr mn_timestamp_add mn_to_char mn_to_char_number mn_to_date mn_translate mn_trunc mn_trunc_years mn_var_pop
+    mn_age mn_array_agg mn_between mn_bool mn_cbrt mn_concat_ws mn_corr mn_covar_pop mn_covar_samp mn_date_add
+    mn_epoch mn_fixed mn_greatest mn_ilike mn_initcap mn_interval mn_interval_max mn_interval_min mn_interval_part
+    mn_interval_plus mn_interval_seconds mn_interval_text mn_interval_times mn_justify_days mn_justify_hours
+    mn_justify_interval mn_least mn_left mn_like mn_lpad mn_make_date mn_mod mn_mode mn_number_text
+    mn_percentile_cont mn_percentile_disc mn_regexp mn_regexp_count mn_regexp_replace mn_regexp_substr
+    mn_regr_intercept mn_regr_r2 mn_regr_slope mn_repeat mn_reverse mn_right mn_round_even mn_row mn_rpad
+    mn_seconds_interval mn_similar mn_split_part mn_starts_with mn_stddev_pop mn_stddev_samp mn_string_agg mn_substr
+    mn_timestamp_add mn_to_char mn_to_char_number mn_to_date mn_translate mn_trunc mn_trunc_years mn_var_pop
     mn_var_samp mn_width_bucket
     """
 )
