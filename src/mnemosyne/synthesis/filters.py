@@ -16,12 +16,9 @@ from sqlglot import exp
 from mnemosyne.synthesis import windows
 from mnemosyne.synthesis.lexicon import ColumnWords, Phrases, TableWords, Term
 from mnemosyne.synthesis.phrasing import listing, noun_phrase, number, plural, rank, relative
+from mnemosyne.synthesis.query import NotApplicable as NotApplicable
 from mnemosyne.synthesis.query import Query, frag
 from mnemosyne.synthesis.world import Pool, World
-
-
-class NotApplicable(Exception):
-    """This draw cannot be finished with this schema; another one is tried."""
 
 
 _VALUED = ("name", "category")

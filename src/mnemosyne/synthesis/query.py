@@ -18,6 +18,10 @@ from sqlglot import exp
 from mnemosyne.schema import ForeignKey, Schema, Table, writing
 
 
+class NotApplicable(Exception):  # noqa: N818 - a signal inside this room
+    """This draw cannot be finished with this schema; another one is tried."""
+
+
 @dataclass(frozen=True, slots=True)
 class Step:
     """One foreign key followed: up to the row referred to, or down to the rows that refer."""
@@ -166,11 +170,14 @@ class Query:
         return exp.column(self.graph.identifier(column), table=exp.to_identifier(self.key(path), quoted=True))
 
     def col(self, table: str, column: str) -> exp.Expression:
-        """A column of a table already joined, or of an ancestor of the base."""
+        """A column of a table already joined, or of an ancestor of the base. Raises NotApplicable when neither."""
         for path in self.paths:
             if (path[-1].target if path else self.base) == table:
-                return self.at(path, column)
-        return self.at(self.graph.up(self.base)[table], column)
+                return self.at(above, column)
+        above = self.graph.up(self.base).get(table)
+        if above is None:
+            raise NotApplicable
+        return self.at(above, column)
 
     def knows(self, table: str) -> bool:
         """Whether `col` can reach `table`."""
