@@ -28,7 +28,7 @@ CATEGORIES = 40
 _NAMED = re.compile(r"(^|_)(name|title|label)$|^(full|last|user)_?name$", re.I)
 _CODED = re.compile(r"(^|_)(code|number|no|ref|reference|key|symbol|abbreviation)$", re.I)
 _IDENTITY = re.compile(r"(^|_)(id|uuid|guid)$|[a-z]Id$|ID$")
-_NUMBERED = re.compile(r"phone|zip|fax|(^|_)(no|num|number|code)$", re.I)
+_NUMBERED = re.compile(r"phone|zip|fax|ssn|(^|_)(no|num|number|code)$", re.I)
 _SUMS = re.compile(
     r"amount|total|price|cost|quantity|sales|revenue|budget|salary|points|population|volume|attendance", re.I
 )
@@ -180,10 +180,13 @@ def _single_parents(table: Table, known: Mapping[str, Table]) -> list[str]:
     return [target for target in dict.fromkeys(targets) if targets.count(target) == 1]
 
 
-def _label(table: Table) -> str:
+def _label(table: Table, facts: _Facts) -> str:
     """The column that names a row: a name, a title, a code, else the key."""
     keys = {column for key in table.foreign_keys for column in key.columns}
     texts = [c for c in table.columns if type_name(c.type) == "TEXT" and c.name not in keys]
+    found = {c.name: facts.distinct(table, c) for c in texts}
+    # A name that many rows share names none of them: a status or a type is no label.
+    texts = [c for c in texts if found[c.name][1] >= 0.8 * found[c.name][0]]
     noun = singular(words(table.name)).replace(" ", "")
     for column in texts:
         if difflib.SequenceMatcher(None, words(column.name).replace(" ", ""), noun).ratio() > 0.85:
@@ -199,7 +202,7 @@ def _label(table: Table) -> str:
 
 def _table(table: Table, known: Mapping[str, Table], alias: str, facts: _Facts) -> dict[str, Any]:
     noun = singular(words(table.name))
-    label = _label(table)
+    label = _label(table, facts)
     keys = {column for key in table.foreign_keys for column in key.columns}
     columns = {c.name: _column(table, c, label, keys, facts) for c in table.columns}
     dates = [name for name, body in columns.items() if body["kind"] == "date"]
@@ -307,6 +310,7 @@ def _kind(table: Table, column: Column, label: str, keys: set[str], facts: _Fact
     rows, different, longest = facts.distinct(table, column)
     if longest > 80 or (rows and not different):
         return "hidden"
-    if rows and different <= CATEGORIES and (different <= rows * 0.6 or different <= 6):
+    personal = re.search(r"phone|mail|address|street|ssn", column.name, re.I)
+    if rows and not personal and different <= CATEGORIES and (different <= rows * 0.6 or different <= 6):
         return "category"
     return "text" if kind == "TEXT" and not _IDENTITY.search(column.name) else "hidden"

@@ -173,7 +173,7 @@ class Query:
         """A column of a table already joined, or of an ancestor of the base. Raises NotApplicable when neither."""
         for path in self.paths:
             if (path[-1].target if path else self.base) == table:
-                return self.at(above, column)
+                return self.at(path, column)
         above = self.graph.up(self.base).get(table)
         if above is None:
             raise NotApplicable
