@@ -312,3 +312,15 @@ SELECT received_date::date = reported_date, received_date < reported_date::times
 
 -- hours added to the latest date
 SELECT MAX(received_date)::timestamp, MAX(received_date) + INTERVAL '1 hour', DATE_TRUNC('hour', MAX(received_date) + INTERVAL '90 minutes') FROM samples;
+
+-- LATERAL: the latest of each, or none
+SELECT c.client_name, x.sample_id, x.received_date AS received FROM clients c LEFT JOIN LATERAL (SELECT s.sample_id, s.received_date FROM samples s WHERE s.client_id = c.client_id ORDER BY s.received_date DESC, s.sample_id LIMIT 1) x ON TRUE ORDER BY x.received_date, c.client_name;
+
+-- LATERAL: the latest of each that has one
+SELECT c.client_name, x.sample_id FROM clients c CROSS JOIN LATERAL (SELECT s.sample_id FROM samples s WHERE s.client_id = c.client_id ORDER BY s.received_date DESC, s.sample_id LIMIT 1) AS x WHERE c.active;
+
+-- LATERAL: aggregates of each, used twice
+SELECT a.analyst_name, x.n, x.n / 2, x.last FROM analysts a, LATERAL (SELECT COUNT(*) AS n, MAX(r.test_date) AS last FROM results r WHERE r.analyst_id = a.analyst_id) AS x WHERE x.n > 10;
+
+-- LATERAL with names after its alias, grouped
+SELECT x.latest, COUNT(*) FROM clients c LEFT JOIN LATERAL (SELECT MAX(s.received_date) FROM samples s WHERE s.client_id = c.client_id) AS x(latest) ON TRUE GROUP BY x.latest;

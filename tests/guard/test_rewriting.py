@@ -69,7 +69,7 @@ def test_a_wrong_name_is_answered_with_the_nearest_ones(sql: str, words: str, la
     ("sql", "target", "words"),
     [
         ("SELECT 1 FROM clients c CROSS JOIN LATERAL (SELECT s.sample_id FROM samples s "
-         "WHERE s.client_id = c.client_id LIMIT 1) AS x", "sqlite", "LATERAL"),
+         "WHERE s.client_id = c.client_id LIMIT 2) AS x", "sqlite", "LATERAL"),
         ("SELECT status, COUNT(*) FROM samples GROUP BY ROLLUP (status)", "sqlite", "ROLLUP"),
         ("SELECT client_id FROM samples EXCEPT ALL SELECT client_id FROM clients", "sqlite", "EXCEPT ALL"),
         ("SELECT sample_id FROM samples ORDER BY received_date FETCH FIRST 3 ROWS WITH TIES", "duckdb", "WITH TIES"),

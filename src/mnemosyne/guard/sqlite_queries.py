@@ -1,7 +1,7 @@
 """The shape of queries: what PostgreSQL writes around expressions and SQLite does not.
 
 DISTINCT ON, column lists of an alias, bracketed sides of UNION, series and lists in FROM. What cannot be
-said is refused with its name: LATERAL that looks at other tables, GROUPING SETS, EXCEPT ALL, WITH TIES.
+said is refused with its name: LATERAL of several rows, GROUPING SETS, EXCEPT ALL, WITH TIES.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from sqlglot import exp
 
 from mnemosyne.guard import sqlite_dates as dates
+from mnemosyne.guard import sqlite_laterals
 from mnemosyne.guard.kinds import TIMES, kind_of
 from mnemosyne.guard.trees import Node, Untranslatable, bare, data_type, paren, whole
 
@@ -19,6 +20,8 @@ def reshape(tree: Node) -> Node:
     """The tree in shapes that SQLite has. Before kinds are known."""
     while isinstance(tree, exp.Subquery) and not set(_filled(tree)) - {"this"}:
         tree = tree.this.pop()
+    for select in list(tree.find_all(exp.Select)):
+        sqlite_laterals.unfold(select)
     for node in list(tree.walk(bfs=False)):
         if isinstance(node, exp.Select):
             _refuse_clauses(node)
@@ -27,7 +30,7 @@ def reshape(tree: Node) -> Node:
         elif isinstance(node, exp.SetOperation):
             _refuse_all(node)
         elif isinstance(node, exp.Lateral):
-            raise Untranslatable("SQLite has no LATERAL; use a correlated subquery, or ROW_NUMBER().", node)
+            raise Untranslatable("SQLite has no LATERAL here; use a correlated subquery, or ROW_NUMBER().", node)
     for node in list(tree.find_all(exp.SetOperation)):
         for side in ("this", "expression"):
             _unbracket(node, side)
