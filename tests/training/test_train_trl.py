@@ -46,6 +46,7 @@ def recipe(recipe_file: Path) -> Recipe:
     )
 
 
+@pytest.mark.slow
 def test_sft_on_a_cpu_gives_an_adapter_and_says_which_optimizer_it_used(
     recipe: Recipe, small: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -67,6 +68,7 @@ def test_sft_on_a_cpu_gives_an_adapter_and_says_which_optimizer_it_used(
     assert max(tensor.abs().max() for name, tensor in tensors.items() if "lora_B" in name) > 0
 
 
+@pytest.mark.slow
 def test_its_loss_is_that_of_the_shared_prefix_frame_on_the_same_rows(
     recipe: Recipe, small: Any, tmp_path: Path
 ) -> None:
@@ -108,6 +110,7 @@ def test_with_gpu_and_bitsandbytes_the_optimizer_is_the_one_of_the_reference(rec
     assert trl_frame.optimizer_name(recipe, trl_frame.Place(cuda=True, bitsandbytes=True)) == "adamw_8bit"
 
 
+@pytest.mark.slow
 def test_grpo_steps_on_the_reward_of_executed_answers(recipe: Recipe, small: Any, tmp_path: Path) -> None:
     from mnemosyne.training import trl_frame
 
