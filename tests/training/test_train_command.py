@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +50,11 @@ def test_a_run_leaves_curves_a_record_and_an_adapter_that_llama_cpp_speaks_like_
     assert record["result"]["peak_memory_gb"] > 0
     assert record["versions"]["torch"]
     assert_same_greedy_tokens(small, out / "last")
+
+    written = (out / "last" / "adapter.gguf").read_bytes()
+    shutil.rmtree(out / "last")  # as if the run had been killed before its end
+    assert mnemosyne(recipe_file, "--out", out, "--export").exit_code == 0
+    assert (out / "last" / "adapter.gguf").read_bytes() == written
 
 
 def assert_same_greedy_tokens(small: Any, adapter: Path) -> None:

@@ -136,6 +136,16 @@ def test_a_loss_that_is_not_a_number_stops_the_run_and_names_the_rows(tmp_path: 
     assert all(torch.isfinite(tensor).all() for tensor in last.adapter.values())
 
 
+def test_a_checkpoint_can_be_gone_on_from_with_another_schedule(tmp_path: Path) -> None:
+    from mnemosyne.training import lora, run
+
+    trainer = finished(tmp_path)
+    other = tiny.trainer(tmp_path / "other", tiny.rows(200, 3))
+    run.start_from(other.model, checkpoint.found(trainer.checkpoints)[0])
+    for name, tensor in lora.tensors(trainer.model).items():
+        assert torch.equal(lora.tensors(other.model)[name], tensor)
+
+
 def test_an_adapter_that_does_not_fit_its_base_is_refused(tmp_path: Path) -> None:
     from mnemosyne.training import adapter_gguf, lora, run
 

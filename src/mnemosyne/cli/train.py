@@ -25,6 +25,7 @@ LAB_SEED, LAB_TODAY = 7, date(2026, 6, 15)
 @click.argument("recipe")
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Run folder.  [default: runs/NAME]")
 @click.option("--resume", is_flag=True, help="Go on from the newest whole checkpoint of the run folder.")
+@click.option("--export", is_flag=True, help="Write the adapter of the newest checkpoint of the run folder, and stop.")
 @click.option("--dry-run", is_flag=True, help="Print tokens, steps, memory and time, and stop.")
 @click.option("--max-steps", type=click.IntRange(1), help="Override the recipe's max_steps.")
 @click.option(
@@ -43,6 +44,7 @@ def command(
     recipe: str,
     out: Path | None,
     resume: bool,
+    export: bool,
     dry_run: bool,
     max_steps: int | None,
     from_samples: int | None,
@@ -69,6 +71,11 @@ def command(
     prepare_process(threads or settings.threads)
     folder = recipes.folder_of(recipe)
     out = out or Path("runs") / wanted.name
+    if export:
+        from mnemosyne.training.run import export_newest
+
+        console.stderr().print(f"Adapter: {export_newest(out) / 'adapter.gguf'}", soft_wrap=True)
+        return 0
     if from_samples and not dry_run:
         wanted = _with_samples(wanted, folder, out, from_samples, sample_questions)
     if wanted.frame != "shared-prefix":

@@ -74,7 +74,7 @@ class Recipe:
     targets: tuple[str, ...] = TARGETS
     """Which linear layers get one."""
     start_from: str = ""
-    """Folder of a PEFT adapter to go on from; empty starts anew."""
+    """Folder of a PEFT adapter, or of a checkpoint of a run, to go on from; empty starts anew."""
     learning_rate: float = 2e-4
     """Peak."""
     warmup: float = 0.05

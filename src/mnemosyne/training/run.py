@@ -13,10 +13,10 @@ from __future__ import annotations
 import json
 import os
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
 
@@ -24,7 +24,8 @@ from mnemosyne.datasets.example import Example
 from mnemosyne.datasets.jsonl import read_examples
 from mnemosyne.errors import TrainingError
 from mnemosyne.settings import Settings
-from mnemosyne.training import adapter_gguf, base, data, estimate, loop, lora, plan
+from mnemosyne.training import adapter_gguf, base, checkpoint, data, estimate, loop, lora, plan
+from mnemosyne.training import recipe as recipes
 from mnemosyne.training.data import Loaded
 from mnemosyne.training.live import Live
 from mnemosyne.training.loop import Listen, Measured, StepDone, Trainer
@@ -33,6 +34,9 @@ from mnemosyne.training.recipe import Recipe
 from mnemosyne.training.record import Record
 from mnemosyne.training.rows import encoder
 from mnemosyne.training.selection import Judge, Validator
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,20 +129,38 @@ def validator(prepared: Prepared, judge: Judge | None) -> Validator:
 
 def export(trainer: Trainer, prepared: Prepared, folder: Path) -> None:
     """Write the adapter as it is now, for PEFT and for llama.cpp; `folder` is replaced as a whole."""
-    recipe = prepared.recipe
     tensors = lora.tensors(trainer.model)
+    _export(tensors, prepared.recipe, prepared.base.name, prepared.base.sha256, trainer.done, folder)
+
+
+def export_newest(run: Path) -> Path:
+    """Write RUN/last from the newest checkpoint of a run that has not ended; needs no weights and loads no model."""
+    if not (run / "run.json").is_file():
+        raise TrainingError(f"{run} is not a run folder: it holds no run.json.")
+    saved = checkpoint.newest(run / "checkpoints")
+    if saved is None:
+        raise TrainingError(f"{run} holds no whole checkpoint yet.")
+    base = json.loads((run / "run.json").read_text())["base"]
+    recipe = recipes.load(run / "recipe.yaml")
+    _export(saved.adapter, recipe, base["name"], base["sha256"], saved.step, run / "last")
+    return run / "last"
+
+
+def _export(
+    tensors: Mapping[str, Tensor], recipe: Recipe, base_name: str, base_sha256: str, step: int, folder: Path
+) -> None:
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as temporary:
         target = Path(temporary) / "new"
-        adapter_gguf.write_peft(target, tensors, rank=recipe.rank, alpha=recipe.alpha, base_name=prepared.base.name)
+        adapter_gguf.write_peft(target, tensors, rank=recipe.rank, alpha=recipe.alpha, base_name=base_name)
         adapter_gguf.write_gguf(
             target / "adapter.gguf",
             tensors,
             alpha=recipe.alpha,
             name=recipe.name,
-            base_name=prepared.base.name,
-            base_sha256=prepared.base.sha256,
+            base_name=base_name,
+            base_sha256=base_sha256,
         )
-        (target / "step.json").write_text(json.dumps({"step": trainer.done}))
+        (target / "step.json").write_text(json.dumps({"step": step}))
         if folder.exists():
             os.rename(folder, Path(temporary) / "old")
         os.rename(target, folder)
@@ -148,7 +170,8 @@ def start_from(model: Any, folder: Path) -> None:
     """Load a PEFT adapter into a model with fresh adapters. Raises TrainingError when it does not fit."""
     from safetensors.torch import load_file
 
-    file = folder / "adapter_model.safetensors"
+    names = ("adapter_model.safetensors", "adapter.safetensors")  # an adapter; a checkpoint of a run
+    file = next((folder / name for name in names if (folder / name).is_file()), folder / names[0])
     if not file.is_file():
         raise TrainingError(f"There is no adapter at {file}.", hint="start_from is a folder that PEFT or a run wrote.")
     lora.load(model, load_file(file))
