@@ -52,11 +52,12 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def run(argv: list[str], capfd: pytest.CaptureFixture[str]) -> str:
+    """What the command prints: remarks, then the output, as a terminal shows it."""
     capfd.readouterr()
     with pytest.raises(SystemExit):
         main(argv)
     captured = capfd.readouterr()
-    return captured.out + captured.err
+    return captured.err + captured.out
 
 
 def same_text(shown: str, printed: str) -> bool:

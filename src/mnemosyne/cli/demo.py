@@ -86,6 +86,8 @@ _COUNTED = ("clients", "samples", "results", "worksheets")
 
 def _answer(out: Console, answer: Answer, dialect: str) -> None:
     out.print()
+    if answer.understood is not None:
+        out.print(f"  understood: {answer.understood.line}\n", style="dim", markup=False, soft_wrap=True)
     if answer.sql:
         console.print_sql(out, answer.sql, dialect)
     if answer.result is None:
