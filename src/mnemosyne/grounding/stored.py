@@ -32,7 +32,10 @@ def stored_values(
     """
     left_out = {name.strip().lower() for name in exclude}
     for table in schema.tables:
+        referring = {name for key in table.foreign_keys if schema.table(key.table) for name in key.columns}
         for column in table.columns:
+            if column.name in referring:
+                continue  # what it stores is stored, and found, where it refers to
             names = {f"{table.name}.{column.name}".lower(), column.name.lower(), f"{table.name}.*".lower()}
             if names & left_out or not is_text(column):
                 continue

@@ -287,7 +287,9 @@ PATTERN_BEFORE = re.compile(
     re.IGNORECASE,
 )
 PATTERN_AFTER = re.compile(
-    r"['\"’”]?\s+(anywhere )?in (it|the|their|its|his|her) ([\w-]+ )?(name|code|title|e-?mail|address)\b", re.IGNORECASE
+    r"['\"’”]?\s+(anywhere )?in (it|the|their|its|his|her) ([\w-]+ )?"
+    r"(names?|codes?|titles?|e-?mails?|address|matrix|description|point)\b",
+    re.IGNORECASE,
 )
 
 
@@ -296,7 +298,9 @@ class _Text:
 
     def __init__(self, question: str) -> None:
         self.question = question
-        words = list(re.finditer(r"(?<=['\"])[<>](?=['\"])|[^\W_]+(?:[.'’&/+-][^\W_]+)*[.+-]?", question))
+        words = list(
+            re.finditer(r"(?<=['\"])[<>](?=['\"])|(?<=qualifier )[<>]|[^\W_]+(?:[.'’&/+-][^\W_]+)*[.+-]?", question)
+        )
         self.spans = [word.span() for word in words]
         self.words = [word.group() for word in words]
         self.asked = {singular(normal(word)) for word in self.words} | {normal(word) for word in self.words}
