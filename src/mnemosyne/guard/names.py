@@ -140,6 +140,9 @@ class Resolver(References):
             self._expression(row, scope)
         first = node.expressions[0]
         width = len(first.expressions) if isinstance(first, exp.Tuple) else 1
+        widths = {len(row.expressions) if isinstance(row, exp.Tuple) else 1 for row in node.expressions}
+        if widths != {width}:
+            raise Refused("syntax", "the rows of VALUES have different lengths", place="VALUES")
         prefix, start = ("col", 0) if self.written == "duckdb" else ("column", 1)
         return [Field(f"{prefix}{index + start}") for index in range(width)]
 
