@@ -196,6 +196,13 @@ def test_misuse_is_told_before_any_work(
     assert not list(tmp_path.iterdir())
 
 
+def test_a_wrong_database_is_told_before_weights_are_fetched(cli: CommandLine, lab_sqlite: str) -> None:
+    assert cli("ask", "How many?", "--db", "sqlite:///absent.db", script=[COUNT]).code == 2
+    assert cli.fetched == []
+    cli("ask", "How many?", "--db", lab_sqlite, script=[COUNT])
+    assert len(cli.fetched) == 1
+
+
 def test_ctrl_c_ends_with_130_and_without_a_trace(cli: CommandLine, lab_sqlite: str) -> None:
     def interrupted(prompt: object) -> str:
         raise KeyboardInterrupt

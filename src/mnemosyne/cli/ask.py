@@ -73,6 +73,7 @@ def command(
     """
     from mnemosyne import settings
     from mnemosyne.assistant import Assistant, Options
+    from mnemosyne.databases.places import parse
 
     if dialect is not None and not sql_only:
         raise click.UsageError("--dialect goes with --sql-only: those databases are not asked.")
@@ -82,6 +83,7 @@ def command(
         if form == "table":
             raise click.UsageError("A table is for the eye: choose csv, json or parquet for a file.")
     form = form or ("table" if output is None else files.format_of(output))
+    parse(url)  # a wrong name is told before half a gigabyte of weights is fetched
     chosen = settings.load()
     options = Options(
         votes=votes,
