@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
 from datetime import date, datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import duckdb
@@ -27,8 +29,11 @@ def _rows(url: str, table: str) -> list[tuple[Any, ...]]:
         rows = connection.execute(sql).fetchall()
         connection.close()
     elif url.startswith("duckdb"):
-        with duckdb.connect(url.removeprefix("duckdb:///"), read_only=True) as engine:
-            rows = engine.execute(sql).fetchall()
+        # a copy: DuckDB opens a file once a process, with one configuration, and ours is locked
+        with TemporaryDirectory() as folder:
+            copy = shutil.copy(url.removeprefix("duckdb:///"), folder)
+            with duckdb.connect(copy, read_only=True) as engine:
+                rows = engine.execute(sql).fetchall()
     else:
         with psycopg.connect(url) as server:
             rows = server.execute(sql).fetchall()
