@@ -2,6 +2,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 CODE := $(wildcard src tests benchmarks examples)
+# Two at a time; the tests of a file stay together, so that they share what they set up.
+PYTEST_OPTIONS ?= -n 2 --dist loadscope
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 .PHONY: demo test check lint bench docs data clean
