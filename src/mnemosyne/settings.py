@@ -20,7 +20,7 @@ class Settings:
 
     home: Path = field(default_factory=_cache_home)
     """Folder for weights, prefix states and indexes."""
-    model: str = "qwen2.5-coder-0.5b-instruct"
+    model: str = "mnemosyne-1.5b"
     """Model of `ask`, `predict` and `demo` when none is named."""
     offline: bool = False
     """True: never ask a model hub or package index (HF_HUB_OFFLINE is respected too)."""
