@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 QUESTIONS = (
     "How many samples were received in the last 30 days?",
     "Show the five clients with the most failed results this year, with the number of failures.",
-    "For each month of this year, what percentage of coliform results in drinking water failed?",
+    "For each month, what percentage of coliform results in drinking water failed?",
 )
 """Of rising difficulty: one table, a join with grouping, a rate over joined tables by month."""
 
