@@ -134,28 +134,3 @@ def test_a_loss_that_is_not_a_number_stops_the_run_and_names_the_rows(tmp_path: 
     assert last is not None
     assert last.step == 3
     assert all(torch.isfinite(tensor).all() for tensor in last.adapter.values())
-
-
-def test_a_checkpoint_can_be_gone_on_from_with_another_schedule(tmp_path: Path) -> None:
-    from mnemosyne.training import lora, run
-
-    trainer = finished(tmp_path)
-    other = tiny.trainer(tmp_path / "other", tiny.rows(200, 3))
-    run.start_from(other.model, checkpoint.found(trainer.checkpoints)[0])
-    for name, tensor in lora.tensors(trainer.model).items():
-        assert torch.equal(lora.tensors(other.model)[name], tensor)
-
-
-def test_an_adapter_that_does_not_fit_its_base_is_refused(tmp_path: Path) -> None:
-    from mnemosyne.training import adapter_gguf, lora, run
-
-    small = tiny.trainer(tmp_path, tiny.rows(20, 2), rank=2)
-    adapter_gguf.write_peft(tmp_path / "small", lora.tensors(small.model), rank=2, alpha=4, base_name="tiny")
-    large = tiny.trainer(tmp_path, tiny.rows(20, 2), rank=4)
-    with pytest.raises(TrainingError, match=r"does not fit its base: .* is \(2, 96\), not \(4, 96\)"):
-        run.start_from(large.model, tmp_path / "small")
-    fewer = tiny.trainer(tmp_path, tiny.rows(20, 2), rank=2, targets=("q_proj",))
-    with pytest.raises(TrainingError, match="0 matrices missing, 36 unknown"):
-        run.start_from(fewer.model, tmp_path / "small")
-    with pytest.raises(TrainingError, match="There is no adapter"):
-        run.start_from(fewer.model, tmp_path / "nowhere")

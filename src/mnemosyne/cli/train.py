@@ -130,6 +130,8 @@ def _dry_run(recipe: Recipe, folder: Path) -> int:
     from mnemosyne.training.estimate import Spread, available_memory, estimate
 
     prepared = run.prepare(recipe, folder, load_settings())
+    if recipe.start_from:
+        run.find_start(prepared)
     found = estimate(prepared)
 
     def spread(name: str, tokens: Spread) -> str:

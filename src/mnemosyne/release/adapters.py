@@ -8,9 +8,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mnemosyne.errors import ReleaseError
+from mnemosyne.errors import ReleaseError, TrainingError
 from mnemosyne.settings import Settings
-from mnemosyne.training.adapter_gguf import GGUF_NAMES
+from mnemosyne.training import adapter_gguf
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -113,46 +113,21 @@ def from_peft(folder: Path) -> Adapter:
 
 def from_gguf(file: Path) -> Adapter:
     """An adapter as llama.cpp reads it; quantised matrices are dequantised."""
-    import gguf
-    import torch
-
     try:
-        reader = gguf.GGUFReader(file)
-    except (ValueError, IndexError) as error:
-        raise ReleaseError(f"{file} is not a GGUF file: {error}.") from error
-    facts = {name: field.contents() for name, field in reader.fields.items() if name.startswith(_FACTS)}
-    if facts.get("adapter.type") != "lora":
-        raise ReleaseError(f"{file} is a model, not an adapter.", hint="Name a run folder or an adapter.")
-    tensors = {}
-    for tensor in reader.tensors:
-        values = gguf.quants.dequantize(tensor.data, tensor.tensor_type)
-        tensors[peft_name(tensor.name)] = torch.from_numpy(values.astype("float32"))
-    rank = next(iter(tensor.shape[0] for name, tensor in tensors.items() if ".lora_A." in name), 0)
+        found = adapter_gguf.read_gguf(file)
+    except TrainingError as error:
+        raise ReleaseError(str(error), hint=error.hint) from error
     return _checked(
         Adapter(
-            name=str(facts.get("general.name") or file.stem),
-            rank=rank,
-            alpha=float(facts["adapter.lora.alpha"]),
-            base=str(facts.get("mnemosyne.base", "")),
-            tensors=tensors,
-            base_sha256=str(facts.get("mnemosyne.base_sha256", "")),
+            name=found.name or file.stem,
+            rank=next(iter(tensor.shape[0] for name, tensor in found.tensors.items() if ".lora_A." in name), 0),
+            alpha=found.alpha,
+            base=found.base,
+            tensors=found.tensors,
+            base_sha256=found.base_sha256,
         ),
         file,
     )
-
-
-_FACTS = ("general.", "adapter.", "mnemosyne.")
-
-_PEFT_NAMES = {ours: theirs for theirs, ours in GGUF_NAMES.items()}
-
-
-def peft_name(gguf_name: str) -> str:
-    """`blk.3.ffn_up.weight.lora_a` to `base_model.model.model.layers.3.mlp.up_proj.lora_A.weight`."""
-    try:
-        _, layer, matrix, _, part = gguf_name.split(".")
-        return f"base_model.model.model.layers.{layer}.{_PEFT_NAMES[matrix]}.lora_{part[-1].upper()}.weight"
-    except (ValueError, KeyError):
-        raise ReleaseError(f"{gguf_name} is not a matrix that an adapter of ours has.") from None
 
 
 def _checked(adapter: Adapter, source: Path) -> Adapter:

@@ -11,6 +11,7 @@ import json
 import os
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -41,6 +42,62 @@ def gguf_name(peft_name: str) -> str:
             f"{peft_name} has no counterpart in llama.cpp.", hint="Adapt only " + ", ".join(GGUF_NAMES) + "."
         )
     return f"blk.{match[1]}.{GGUF_NAMES[match[2]]}.weight.lora_{match[3].lower()}"
+
+
+_PEFT_NAMES = {ours: theirs for theirs, ours in GGUF_NAMES.items()}
+
+
+def peft_name(gguf_name: str) -> str:
+    """`blk.3.ffn_up.weight.lora_a` to `base_model.model.model.layers.3.mlp.up_proj.lora_A.weight`."""
+    try:
+        _, layer, matrix, _, part = gguf_name.split(".")
+        return f"base_model.model.model.layers.{layer}.{_PEFT_NAMES[matrix]}.lora_{part[-1].upper()}.weight"
+    except (ValueError, KeyError):
+        raise TrainingError(f"{gguf_name} is not a matrix that an adapter of ours has.") from None
+
+
+@dataclass(frozen=True, slots=True)
+class GgufAdapter:
+    """What an adapter file says."""
+
+    name: str
+    """Its own, empty when it has none."""
+    alpha: float
+    """Scale, times rank."""
+    base: str
+    """The base that it was trained on, empty when it does not say."""
+    base_sha256: str
+    """Of the base's file, empty when it does not say."""
+    tensors: Mapping[str, Tensor] = field(repr=False)
+    """Matrices under PEFT's names, fp32; quantised ones are dequantised."""
+
+
+def read_gguf(path: Path) -> GgufAdapter:
+    """Read an adapter. Raises TrainingError when the file is none."""
+    import gguf
+    import torch
+
+    try:
+        reader = gguf.GGUFReader(path)
+    except (ValueError, IndexError) as error:
+        raise TrainingError(f"{path} is not a GGUF file: {error}.") from error
+    facts = {name: field.contents() for name, field in reader.fields.items() if name.startswith(_FACTS)}
+    if facts.get("adapter.type") != "lora":
+        raise TrainingError(f"{path} is a model, not an adapter.", hint="Name a run folder or an adapter.")
+    tensors = {}
+    for tensor in reader.tensors:
+        values = gguf.quants.dequantize(tensor.data, tensor.tensor_type)
+        tensors[peft_name(tensor.name)] = torch.from_numpy(values.astype("float32"))
+    return GgufAdapter(
+        name=str(facts.get("general.name", "")),
+        alpha=float(facts["adapter.lora.alpha"]),
+        base=str(facts.get("mnemosyne.base", "")),
+        base_sha256=str(facts.get("mnemosyne.base_sha256", "")),
+        tensors=tensors,
+    )
+
+
+_FACTS = ("general.", "adapter.", "mnemosyne.")
 
 
 def write_gguf(

@@ -9,11 +9,13 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from mnemosyne.errors import MissingExtra, TrainingError
 from mnemosyne.settings import Settings
+from mnemosyne.training import starting
 from mnemosyne.training.recipe import Recipe
 from mnemosyne.training.selection import Judge
 
@@ -47,6 +49,8 @@ def train(
             ray.init(address=address, log_to_driver=False, configure_logging=False, **where)
         except (ConnectionError, ValueError) as error:
             raise TrainingError(f"No Ray cluster answers at {address}: {error}.") from None
+    if recipe.start_from and not resume:  # workers have a current folder of their own
+        recipe = replace(recipe, start_from=str(starting.locate(recipe.start_from, folder, settings).absolute()))
     config = {
         "recipe": recipe,
         "folder": str(folder.absolute()),

@@ -221,6 +221,14 @@ def tensors(model: nn.Module) -> dict[str, Tensor]:
 def load(model: nn.Module, saved: Mapping[str, Tensor]) -> None:
     """Copy an adapter into the model. Raises TrainingError when its names or shapes are not the model's."""
     named = parameters(model)
+    need_fit(named, saved)
+    with torch.no_grad():
+        for name, tensor in saved.items():
+            named[name].copy_(tensor)
+
+
+def need_fit(named: Mapping[str, Tensor], saved: Mapping[str, Tensor]) -> None:
+    """Raise TrainingError when names or shapes of the adapter `saved` are not those of a model's adapters, `named`."""
     missing, unknown = sorted(named.keys() - saved.keys()), sorted(saved.keys() - named.keys())
     if missing or unknown:
         raise TrainingError(
@@ -234,6 +242,3 @@ def load(model: nn.Module, saved: Mapping[str, Tensor]) -> None:
                 f"The adapter does not fit its base: {name} is {tuple(tensor.shape)}, not {tuple(named[name].shape)}.",
                 hint="Use the base, rank and targets that it was trained with.",
             )
-    with torch.no_grad():
-        for name, tensor in saved.items():
-            named[name].copy_(tensor)

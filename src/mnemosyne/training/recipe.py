@@ -74,7 +74,8 @@ class Recipe:
     targets: tuple[str, ...] = TARGETS
     """Which linear layers get one."""
     start_from: str = ""
-    """Folder of a PEFT adapter, or of a checkpoint of a run, to go on from; empty starts anew."""
+    """Adapter to go on from: a PEFT folder, a run folder, a checkpoint, an adapter GGUF (looked for in the recipe's
+    folder, then in the current one) or a catalogue name such as `mnemosyne-1.5b`; empty starts anew."""
     learning_rate: float = 2e-4
     """Peak."""
     warmup: float = 0.05

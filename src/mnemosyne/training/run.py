@@ -24,7 +24,7 @@ from mnemosyne.datasets.example import Example
 from mnemosyne.datasets.jsonl import read_examples
 from mnemosyne.errors import TrainingError
 from mnemosyne.settings import Settings
-from mnemosyne.training import adapter_gguf, base, checkpoint, data, estimate, loop, lora, plan
+from mnemosyne.training import adapter_gguf, base, checkpoint, data, estimate, loop, lora, plan, starting
 from mnemosyne.training import recipe as recipes
 from mnemosyne.training.data import Loaded
 from mnemosyne.training.live import Live
@@ -57,6 +57,10 @@ class Prepared:
     """Examples of the validation file."""
     validation_path: Path | None
     """Where they are from."""
+    folder: Path
+    """The recipe's, which paths are relative to."""
+    settings: Settings
+    """Where weights are kept."""
 
 
 def prepare(recipe: Recipe, folder: Path, settings: Settings) -> Prepared:
@@ -73,7 +77,7 @@ def prepare(recipe: Recipe, folder: Path, settings: Settings) -> Prepared:
         path = data.locate(recipe.validation.path, folder)
         examples = read_examples(path)
         data.need_apart(loaded, data.rows_of(examples, path, encoder(tokenizer), 10**9).rows)
-    return Prepared(recipe, weights, tokenizer, tuple(loaded), tuple(steps), tuple(examples), path)
+    return Prepared(recipe, weights, tokenizer, tuple(loaded), tuple(steps), tuple(examples), path, folder, settings)
 
 
 def train(
@@ -84,13 +88,14 @@ def train(
     if peers.first and out.exists() and any(out.iterdir()) and not resume:
         raise TrainingError(f"{out} is not empty.", hint="--resume goes on there; --out names another folder.")
     estimate.need_memory(prepared)
+    begun = resume and bool(checkpoint.found(out / "checkpoints"))
+    start = find_start(prepared) if recipe.start_from and not begun else None
     out.mkdir(parents=True, exist_ok=True)
     model = base.load_model(prepared.base)
     trainer = Trainer(model, recipe, prepared.steps, out, peers)
-    if recipe.start_from:
-        start_from(model, Path(recipe.start_from))
-    if resume:
-        trainer.resume()
+    if not (resume and trainer.resume()) and recipe.start_from:
+        lora.load(model, starting.tensors(start or find_start(prepared), recipe))
+    del start  # the model has its own copy
     if not peers.first:
         loop.run(trainer, None, lambda event: None)
         return out
@@ -111,6 +116,11 @@ def train(
     live.close()
     record.finish(trainer)
     return out / ("best" if (out / "best").is_dir() else "last")
+
+
+def find_start(prepared: Prepared) -> starting.Start:
+    """The adapter that the recipe goes on from. Raises TrainingError when it does not fit."""
+    return starting.find(prepared.recipe, prepared.folder, prepared.settings, prepared.base.sha256)
 
 
 def validator(prepared: Prepared, judge: Judge | None) -> Validator:
@@ -164,14 +174,3 @@ def _export(
         if folder.exists():
             os.rename(folder, Path(temporary) / "old")
         os.rename(target, folder)
-
-
-def start_from(model: Any, folder: Path) -> None:
-    """Load a PEFT adapter into a model with fresh adapters. Raises TrainingError when it does not fit."""
-    from safetensors.torch import load_file
-
-    names = ("adapter_model.safetensors", "adapter.safetensors")  # an adapter; a checkpoint of a run
-    file = next((folder / name for name in names if (folder / name).is_file()), folder / names[0])
-    if not file.is_file():
-        raise TrainingError(f"There is no adapter at {file}.", hint="start_from is a folder that PEFT or a run wrote.")
-    lora.load(model, load_file(file))

@@ -21,7 +21,7 @@ from mnemosyne.datasets.example import Example
 from mnemosyne.datasets.jsonl import read_examples
 from mnemosyne.errors import MissingExtra, TrainingError, UnknownModel
 from mnemosyne.settings import Settings
-from mnemosyne.training import adapter_gguf, base, data
+from mnemosyne.training import adapter_gguf, base, data, starting
 from mnemosyne.training.recipe import Recipe
 from mnemosyne.training.rows import Row, encoder
 
@@ -83,10 +83,12 @@ def train(
         raise TrainingError(f"{out} is not empty.", hint="--resume goes on there; --out names another folder.")
     out.mkdir(parents=True, exist_ok=True)
     name, source = _source(recipe, settings)
-    model, tokenizer = _load(recipe, source, place)
+    saved = _newest(out) if resume else None
+    start = starting.find(recipe, folder, settings) if recipe.start_from and not saved else None
+    model, tokenizer = _load(recipe, source, place, start)
     make = _sft if recipe.frame == "trl" else _grpo
     trainer = make(recipe, folder, out, model, tokenizer, place, judge)
-    trainer.train(resume_from_checkpoint=_newest(out) if resume else None)
+    trainer.train(resume_from_checkpoint=saved)
     target = out / ("best" if getattr(trainer.args, "load_best_model_at_end", False) else "last")
     export(trainer.model, recipe, name, target)
     (out / "log.json").write_text(json.dumps(trainer.state.log_history, indent=1) + "\n")
@@ -105,7 +107,7 @@ def _source(recipe: Recipe, settings: Settings) -> tuple[str, str]:
         return recipe.base, recipe.base
 
 
-def _load(recipe: Recipe, source: str, place: Place) -> tuple[Any, Any]:
+def _load(recipe: Recipe, source: str, place: Place, start: starting.Start | None) -> tuple[Any, Any]:
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
@@ -120,10 +122,15 @@ def _load(recipe: Recipe, source: str, place: Place) -> tuple[Any, Any]:
             bnb_4bit_compute_dtype=torch.bfloat16,
         )
     model = AutoModelForCausalLM.from_pretrained(source, dtype=torch.bfloat16, **options)
-    if recipe.start_from:
-        from peft import PeftModel
+    if start is not None:
+        from peft import get_peft_model, get_peft_model_state_dict, set_peft_model_state_dict
 
-        model = PeftModel.from_pretrained(model, recipe.start_from, is_trainable=True)
+        from mnemosyne.training import lora
+
+        model = get_peft_model(model, peft_config(recipe))
+        saved = starting.tensors(start, recipe)
+        lora.need_fit(get_peft_model_state_dict(model), saved)
+        set_peft_model_state_dict(model, saved)
     return model, AutoTokenizer.from_pretrained(source)
 
 
@@ -155,7 +162,7 @@ def _sft(recipe: Recipe, folder: Path, out: Path, model: Any, tokenizer: Any, pl
         train_dataset=dataset(rows),
         eval_dataset=validation,
         processing_class=tokenizer,
-        peft_config=None if recipe.start_from else peft_config(recipe),
+        peft_config=None if hasattr(model, "peft_config") else peft_config(recipe),
     )
 
 
@@ -204,7 +211,7 @@ def _grpo(
         args=config,
         train_dataset=Dataset.from_list(prompts),
         processing_class=tokenizer,
-        peft_config=None if recipe.start_from else peft_config(recipe),
+        peft_config=None if hasattr(model, "peft_config") else peft_config(recipe),
     )
 
 
