@@ -9,17 +9,18 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date
 from typing import TYPE_CHECKING, Literal
 
 from mnemosyne import guard, prompt
+from mnemosyne.assistant.answers import DECLINED, Answer, Options, Step, for_people
+from mnemosyne.assistant.voting import vote
 from mnemosyne.databases import Database, Limits
 from mnemosyne.engines import Completion, Engine, Sampling
-from mnemosyne.grounding import Abstention, Grounded, Grounder, Understood, ValueIndex, doubts, understand
+from mnemosyne.grounding import Abstention, Grounded, Grounder, ValueIndex, doubts, understand
 from mnemosyne.grounding.confidence import Signs, probability
 from mnemosyne.grounding.store import keep
 from mnemosyne.guard.query import Dialect, Refusal, SafeQuery
-from mnemosyne.results import Failure, Result, same
+from mnemosyne.results import Failure, Result
 from mnemosyne.schema import Schema
 
 if TYPE_CHECKING:
@@ -27,111 +28,13 @@ if TYPE_CHECKING:
 
     from mnemosyne.settings import Settings
 
+__all__ = ["DECLINED", "Answer", "Assistant", "Options", "Step", "generate_sql", "signs_of"]
+
 SPLIT = 0.5
 """Share of the candidates below which their readings are shown to the person."""
 
-DECLINED = "Not run: the review did not approve the query."
-
 MAX_QUESTION_CHARACTERS = 4_000
 """A longer question is not a question."""
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """How hard the assistant works on one question."""
-
-    repairs: int = 2
-    """Further drafts at most after one that was refused or failed."""
-    votes: int = 1
-    """Candidates to draw; above 1 the results are compared and the largest group wins."""
-    temperature: float = 0.7
-    """Of the candidates after the first, which is greedy."""
-    max_tokens: int = 400
-    """New tokens of one draft at most."""
-    seed: int = 0
-    """Of the candidates."""
-    run: bool = True
-    """False: stop after the guard."""
-    grounding: bool = True
-    """Tell the model which stored values the question means."""
-    linking: bool = True
-    """Choose the tables that a question needs from a schema of more than `whole_tokens`."""
-    whole_tokens: int = 3_000
-    """A schema of at most so many tokens of DDL is shown whole."""
-    linked_tokens: int = 1_200
-    """What is shown of a larger schema."""
-    abstain: bool = False
-    """Give back what the schema has nothing about or what can be read in several ways, instead of asking the model."""
-    today: date | None = None
-    """Freeze CURRENT_DATE, for tests and evaluations."""
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One attempt: what the model wrote and what became of it."""
-
-    kind: Literal["draft", "repair", "vote"]
-    """Why it was written."""
-    sql: str
-    """What the model wrote, empty when there was no SQL in its reply."""
-    checked: SafeQuery | Refusal
-    """The guard's word."""
-    outcome: Result | Failure | None
-    """What the database said, None when nothing ran."""
-    completion: Completion
-    """Tokens, log-probabilities and time of the model."""
-
-    @property
-    def problem(self) -> str:
-        """Why this attempt is no answer, for the repairing model; empty when it is one."""
-        if isinstance(self.checked, Refusal):
-            return " ".join(_sentence(text) for text in (self.checked.reason, self.checked.hint) if text)
-        return self.outcome.message if isinstance(self.outcome, Failure) else ""
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What the assistant says to one question."""
-
-    question: str
-    """As asked."""
-    sql: str
-    """The SQL that ran (or would run), in the dialect of the database; empty when there is none."""
-    written: str
-    """The same as the model wrote it, in PostgreSQL."""
-    result: Result | None
-    """The rows, None when nothing ran to its end."""
-    problem: str
-    """Why there is no result, in words for a person; empty when there is one."""
-    steps: tuple[Step, ...]
-    """Every attempt, in order."""
-    hints: tuple[str, ...] = ()
-    """Conditions on stored values that the model was told of."""
-    agreement: float | None = None
-    """Share of the candidates that gave this result, None without a vote."""
-    tables: tuple[str, ...] = ()
-    """Tables that the model was shown of a larger schema; empty when it saw the whole."""
-    understood: Understood | None = None
-    """What the query takes the question to mean; None when there is no checked query."""
-    abstained: Abstention | None = None
-    """Why the question is given back; None when it is answered."""
-    confidence: float | None = None
-    """Calibrated probability that the answer is right, None when there is no answer or the engine gives no signs."""
-    seconds: float = 0.0
-    """Wall time from question to answer."""
-
-    @property
-    def ok(self) -> bool:
-        """True when the SQL passed the guard and, if it was to run, ran."""
-        return not self.problem
-
-    @property
-    def refusal(self) -> Refusal | None:
-        """The guard's refusal, when that is why there is no answer."""
-        if not self.problem:
-            return None
-        chosen = next((step.checked for step in reversed(self.steps) if step.sql == self.written), None)
-        return chosen if isinstance(chosen, Refusal) else None
 
 
 @dataclass(slots=True)
@@ -307,7 +210,7 @@ class Assistant:
             tell(steps[-1])
         agreement = None
         if len(drafts) > 1:
-            chosen, agreement = _vote(steps)
+            chosen, agreement = vote(steps)
         else:
             chosen = steps[0]
             for step in self._repairs(question, ground, chosen):
@@ -320,7 +223,7 @@ class Assistant:
             sql=chosen.checked.sql if isinstance(chosen.checked, SafeQuery) else "",
             written=chosen.sql,
             result=chosen.outcome if isinstance(chosen.outcome, Result) else None,
-            problem=_for_people(chosen),
+            problem=for_people(chosen),
             steps=tuple(steps),
             hints=ground.hints,
             agreement=agreement,
@@ -406,37 +309,6 @@ def generate_sql(
     return answer.sql
 
 
-def _vote(steps: Sequence[Step]) -> tuple[Step, float]:
-    """The first step of the largest group of equal results, and that group's share.
-
-    Empty results stand behind full ones, and failing steps behind empty ones; the greedy draft wins ties.
-    """
-    groups: list[list[Step]] = []
-    for step in steps:
-        home = next((group for group in groups if _agree(group[0], step)), None)
-        if home is None:
-            groups.append([step])
-        else:
-            home.append(step)
-
-    def weight(group: list[Step]) -> tuple[int, int]:
-        outcome = group[0].outcome
-        if group[0].problem:
-            return 0, len(group)
-        return (2 if outcome is None or (isinstance(outcome, Result) and outcome.rows) else 1), len(group)
-
-    best = max(groups, key=weight)
-    return best[0], len(best) / len(steps)
-
-
-def _agree(one: Step, other: Step) -> bool:
-    if isinstance(one.outcome, Result) and isinstance(other.outcome, Result):
-        return same(one.outcome, other.outcome)
-    if isinstance(one.checked, SafeQuery) and isinstance(other.checked, SafeQuery):
-        return one.outcome is None and other.outcome is None and one.checked.sql == other.checked.sql
-    return one.sql == other.sql
-
-
 def _given_back(question: str, ground: Grounded, seconds: float) -> Answer:
     """The answer to a question that no model is asked."""
     problem = ground.abstention.message if ground.abstention is not None else ""
@@ -467,10 +339,6 @@ def _no_sql(completion: Completion) -> Refusal:
     return Refusal("no-sql", "The model answered without SQL.", hint="Answer with one SELECT statement.")
 
 
-def _sentence(text: str) -> str:
-    return text if text.endswith((".", "?", "!")) else f"{text}."
-
-
 def _not_a_question(question: str) -> str:
     """Why the text cannot be asked, in words for a person; empty when it can."""
     if not question.strip():
@@ -479,15 +347,4 @@ def _not_a_question(question: str) -> str:
         return f"The question has {len(question):,} characters; {MAX_QUESTION_CHARACTERS:,} are the limit."
     if any(ord(character) < 32 and character not in "\t\n\r" for character in question):
         return "The question holds control characters, so it is not plain text."
-    return ""
-
-
-def _for_people(step: Step) -> str:
-    """Why a step is no answer, in words for a person."""
-    if isinstance(step.checked, Refusal):
-        return f"Not run: {step.problem}"
-    if isinstance(step.outcome, Failure):
-        if step.outcome.kind == "cancelled":
-            return step.outcome.message
-        return f"The database stopped the query ({step.outcome.kind}): {step.outcome.message}"
     return ""

@@ -1,0 +1,127 @@
+"""What an assistant is told to do and what it says: `Options`, `Step`, `Answer`. Records only, nothing runs here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from typing import Literal
+
+from mnemosyne.engines import Completion
+from mnemosyne.grounding import Abstention, Understood
+from mnemosyne.guard.query import Refusal, SafeQuery
+from mnemosyne.results import Failure, Result
+
+DECLINED = "Not run: the review did not approve the query."
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How hard the assistant works on one question."""
+
+    repairs: int = 2
+    """Further drafts at most after one that was refused or failed."""
+    votes: int = 1
+    """Candidates to draw; above 1 the results are compared and the largest group wins."""
+    temperature: float = 0.7
+    """Of the candidates after the first, which is greedy."""
+    max_tokens: int = 400
+    """New tokens of one draft at most."""
+    seed: int = 0
+    """Of the candidates."""
+    run: bool = True
+    """False: stop after the guard."""
+    grounding: bool = True
+    """Tell the model which stored values the question means."""
+    linking: bool = True
+    """Choose the tables that a question needs from a schema of more than `whole_tokens`."""
+    whole_tokens: int = 3_000
+    """A schema of at most so many tokens of DDL is shown whole."""
+    linked_tokens: int = 1_200
+    """What is shown of a larger schema."""
+    abstain: bool = False
+    """Give back what the schema has nothing about or what can be read in several ways, instead of asking the model."""
+    today: date | None = None
+    """Freeze CURRENT_DATE, for tests and evaluations."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One attempt: what the model wrote and what became of it."""
+
+    kind: Literal["draft", "repair", "vote"]
+    """Why it was written."""
+    sql: str
+    """What the model wrote, empty when there was no SQL in its reply."""
+    checked: SafeQuery | Refusal
+    """The guard's word."""
+    outcome: Result | Failure | None
+    """What the database said, None when nothing ran."""
+    completion: Completion
+    """Tokens, log-probabilities and time of the model."""
+
+    @property
+    def problem(self) -> str:
+        """Why this attempt is no answer, for the repairing model; empty when it is one."""
+        if isinstance(self.checked, Refusal):
+            return " ".join(_sentence(text) for text in (self.checked.reason, self.checked.hint) if text)
+        return self.outcome.message if isinstance(self.outcome, Failure) else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the assistant says to one question."""
+
+    question: str
+    """As asked."""
+    sql: str
+    """The SQL that ran (or would run), in the dialect of the database; empty when there is none."""
+    written: str
+    """The same as the model wrote it, in PostgreSQL."""
+    result: Result | None
+    """The rows, None when nothing ran to its end."""
+    problem: str
+    """Why there is no result, in words for a person; empty when there is one."""
+    steps: tuple[Step, ...]
+    """Every attempt, in order."""
+    hints: tuple[str, ...] = ()
+    """Conditions on stored values that the model was told of."""
+    agreement: float | None = None
+    """Share of the candidates that gave this result, None without a vote."""
+    tables: tuple[str, ...] = ()
+    """Tables that the model was shown of a larger schema; empty when it saw the whole."""
+    understood: Understood | None = None
+    """What the query takes the question to mean; None when there is no checked query."""
+    abstained: Abstention | None = None
+    """Why the question is given back; None when it is answered."""
+    confidence: float | None = None
+    """Calibrated probability that the answer is right, None when there is no answer or the engine gives no signs."""
+    seconds: float = 0.0
+    """Wall time from question to answer."""
+
+    @property
+    def ok(self) -> bool:
+        """True when the SQL passed the guard and, if it was to run, ran."""
+        return not self.problem
+
+    @property
+    def refusal(self) -> Refusal | None:
+        """The guard's refusal, when that is why there is no answer."""
+        if not self.problem:
+            return None
+        chosen = next((step.checked for step in reversed(self.steps) if step.sql == self.written), None)
+        return chosen if isinstance(chosen, Refusal) else None
+
+
+def for_people(step: Step) -> str:
+    """Why a step is no answer, in words for a person."""
+    if isinstance(step.checked, Refusal):
+        return f"Not run: {step.problem}"
+    if isinstance(step.outcome, Failure):
+        if step.outcome.kind == "cancelled":
+            return step.outcome.message
+        return f"The database stopped the query ({step.outcome.kind}): {step.outcome.message}"
+    return ""
+
+
+def _sentence(text: str) -> str:
+    return text if text.endswith((".", "?", "!")) else f"{text}."
