@@ -69,9 +69,9 @@ def test_only_tables_whose_definition_changed_are_read_again(
     read: list[str] = []
     whole = store.stored_values
 
-    def counted(database, schema, **options):  # type: ignore[no-untyped-def]
-        read.extend(table.name for table in schema.tables)
-        return whole(database, schema, **options)
+    def counted(database, schema, *, only, **options):  # type: ignore[no-untyped-def]
+        read.append(only)
+        return whole(database, schema, only=only, **options)
 
     monkeypatch.setattr(store, "stored_values", counted)
     assert index(url, tmp_path / "kept").hints("utensil") == ("goods.kind = 'Utensil'",)
@@ -95,6 +95,20 @@ def test_the_file_is_the_owners_and_holds_nothing_excluded(url: str, tmp_path: P
     assert file.stat().st_mode & 0o077 == 0
     assert "secret" not in file.read_text()
     assert "Rowan Foods" in file.read_text()
+
+
+def test_what_is_kept_is_what_would_be_read_at_once(url: str, tmp_path: Path) -> None:
+    """A column that refers to another table is found there, and not a second time."""
+    change(
+        url,
+        "CREATE TABLE colours (code TEXT PRIMARY KEY); INSERT INTO colours VALUES ('vermilion');"
+        "CREATE TABLE pots (id INTEGER PRIMARY KEY, colour TEXT REFERENCES colours (code));"
+        "INSERT INTO pots VALUES (1, 'vermilion');",
+    )
+    database = open_database(url)
+    at_once = ValueIndex.build(database, database.schema()).hints("vermilion pots")
+    database.close()
+    assert at_once == index(url, tmp_path / "kept").hints("vermilion pots") == ("colours.code = 'vermilion'",)
 
 
 def test_a_broken_file_is_made_again(url: str, tmp_path: Path) -> None:

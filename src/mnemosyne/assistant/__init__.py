@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from mnemosyne import guard, prompt
@@ -19,6 +20,7 @@ from mnemosyne.engines import Completion, Engine, Sampling
 from mnemosyne.grounding import Abstention, Grounded, Grounder, ValueIndex, doubts, understand
 from mnemosyne.grounding.confidence import Signs, probability
 from mnemosyne.grounding.store import keep
+from mnemosyne.guard.policy import Policy, read_policy
 from mnemosyne.guard.query import Dialect, Refusal, SafeQuery
 from mnemosyne.results import Failure, Result
 from mnemosyne.schema import Schema
@@ -44,7 +46,7 @@ class Assistant:
     engine: Engine
     """The model."""
     schema: Schema
-    """What may be asked about."""
+    """All tables of the database; `policy` says which part of them may be asked about."""
     database: Database | None = None
     """Where queries run; None to write SQL only."""
     dialect: Dialect = "postgres"
@@ -57,12 +59,19 @@ class Assistant:
     """Stored values that questions may mean; None to tell the model nothing."""
     review: Callable[[SafeQuery], bool] | None = None
     """Asked before each query runs; False means that the person does not want it run."""
+    policy: Policy | None = None
+    """What may be read, None for everything. The model is not shown the rest, and no draft, repair or vote gets past
+    it. `values` must have been read under the same policy, as `open` and `over` do."""
     grounder: Grounder = field(init=False)
     """Finds what a question means in the schema and its values."""
 
     def __post_init__(self) -> None:
         self.grounder = Grounder(
-            self.schema, self.values, whole_tokens=self.options.whole_tokens, linked_tokens=self.options.linked_tokens
+            guard.visible(self.schema, self.policy, self.dialect),
+            self.values,
+            whole_tokens=self.options.whole_tokens,
+            linked_tokens=self.options.linked_tokens,
+            words_of=self.schema,
         )
 
     @property
@@ -78,10 +87,14 @@ class Assistant:
         model: str | None = None,
         settings: Settings | None = None,
         options: Options | None = None,
+        policy: Policy | Path | str | None = None,
     ) -> Assistant:
         """An assistant for the database at `url` with the model `model` (default: the setting `model`).
 
+        `policy`, or the name of its YAML file, says what may be read; without one it is everything.
+
         Raises:
+            SettingsError: the policy cannot be read, or does not fit the database.
             DatabaseError: the database cannot be opened.
             WeightsError, EngineError: the model cannot be had.
         """
@@ -90,15 +103,17 @@ class Assistant:
         from mnemosyne.engines import open_engine
 
         chosen = settings or settings_room.load()
+        rules = policy if policy is None or isinstance(policy, Policy) else read_policy(Path(policy))
         database = open_database(url)
         try:
+            guard.visible(database.schema(), rules, database.dialect)
             engine = open_engine(model or chosen.model, chosen)
         except BaseException:
             database.close()
             raise
         limits = Limits(chosen.query_timeout_seconds, chosen.max_rows, chosen.max_bytes, chosen.memory_mb)
         try:
-            return cls.over(engine, database, options=options, limits=limits, settings=chosen)
+            return cls.over(engine, database, options=options, limits=limits, settings=chosen, policy=rules)
         except BaseException:
             engine.close()
             database.close()
@@ -113,14 +128,18 @@ class Assistant:
         options: Options | None = None,
         limits: Limits | None = None,
         settings: Settings | None = None,
+        policy: Policy | None = None,
     ) -> Assistant:
         """An assistant for an open database and a loaded model; with settings its values are kept beside the cache."""
         chosen = options or Options()
         schema = database.schema()
         values = None
         if chosen.grounding:
-            values = ValueIndex.build(database, schema) if settings is None else keep(database, schema, settings)
-        return cls(engine, schema, database, database.dialect, chosen, limits or Limits(), values)
+            if settings is None:
+                values = ValueIndex.build(database, schema, policy=policy)
+            else:
+                values = keep(database, schema, settings, policy)
+        return cls(engine, schema, database, database.dialect, chosen, limits or Limits(), values, policy=policy)
 
     def ask(self, question: str, *, on_step: Callable[[Step], None] | None = None) -> Answer:
         """The answer to one question. `on_step` hears of every attempt as it happens. Raises EngineError."""
@@ -250,7 +269,7 @@ class Assistant:
         """Further drafts, each told what was wrong with the one before; ends when one is an answer or repeats."""
         tried = {failed.sql}
         for _ in range(self.options.repairs):
-            if not failed.problem or (isinstance(failed.outcome, Failure) and failed.outcome.kind == "cancelled"):
+            if not failed.repairable:
                 return
             attempt = prompt.Attempt(failed.sql, failed.problem)
             sampling = Sampling(max_tokens=self.options.max_tokens, seed=self.options.seed)
@@ -268,7 +287,7 @@ class Assistant:
         """Check one draft and, if it passes and may run, run it."""
         sql = prompt.extract_sql(completion.text)
         checked = (
-            guard.check_reply(sql, self.schema, target=self.dialect, today=self.options.today)
+            guard.check_reply(sql, self.schema, target=self.dialect, today=self.options.today, policy=self.policy)
             if sql
             else _no_sql(completion)
         )
@@ -287,11 +306,13 @@ def generate_sql(
     *,
     model: str | None = None,
     dialect: Dialect = "postgres",
+    policy: Policy | None = None,
 ) -> str:
     """SQL for a question about a schema given as DDL, checked by the guard; the shortest way to the model.
 
     Raises:
         SchemaError: the DDL holds no table.
+        SettingsError: the policy does not fit the schema.
         AnswerRefused: the model's SQL did not pass the guard, even after repair.
     """
     from mnemosyne import settings as settings_room
@@ -301,7 +322,7 @@ def generate_sql(
     settings = settings_room.load()
     engine = open_engine(model or settings.model, settings)
     try:
-        answer = Assistant(engine, Schema.from_ddl(schema), dialect=dialect).ask(question)
+        answer = Assistant(engine, Schema.from_ddl(schema), dialect=dialect, policy=policy).ask(question)
     finally:
         engine.close()
     if answer.problem:

@@ -66,6 +66,16 @@ class Step:
             return " ".join(_sentence(text) for text in (self.checked.reason, self.checked.hint) if text)
         return self.outcome.message if isinstance(self.outcome, Failure) else ""
 
+    @property
+    def repairable(self) -> bool:
+        """Whether another draft may answer: not after an answer, a person's no, or what the policy denies.
+
+        A draft that leaves out what was denied would answer another question than the one that was asked.
+        """
+        if isinstance(self.checked, Refusal):
+            return self.checked.code != "denied"
+        return isinstance(self.outcome, Failure) and self.outcome.kind != "cancelled"
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:

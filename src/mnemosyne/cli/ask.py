@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from datetime import date, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,10 +15,9 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.status import Status
 
-    from mnemosyne.assistant import Answer
+    from mnemosyne.assistant import Answer, Assistant
     from mnemosyne.guard.query import SafeQuery
     from mnemosyne.guard.showing import Foreign
-    from mnemosyne.schema import Schema
 
 
 @click.command("ask")
@@ -46,6 +45,8 @@ if TYPE_CHECKING:
 @click.option("--no-repair", is_flag=True, help="Do not give a failing query back to the model.")
 @click.option("--no-grounding", is_flag=True, help="Do not look up stored values.")
 @click.option("--anyway", is_flag=True, help="Ask the model even when the words say that there is no answer.")
+@click.option("--policy", "policy_file", type=click.Path(path_type=Path), metavar="FILE",
+              help="YAML file: the tables, columns and rows that may be read.")  # fmt: skip
 @click.option("--today", type=click.DateTime(["%Y-%m-%d"]), metavar="YYYY-MM-DD", help="Take this day for today.")
 def command(
     question: str,
@@ -61,6 +62,7 @@ def command(
     no_repair: bool,
     no_grounding: bool,
     anyway: bool,
+    policy_file: Path | None,
     today: datetime | None,
 ) -> int:
     """Ask the database at URL a QUESTION in plain words.
@@ -74,6 +76,7 @@ def command(
     from mnemosyne import settings
     from mnemosyne.assistant import Assistant, Options
     from mnemosyne.databases.places import parse
+    from mnemosyne.guard.policy import read_policy
 
     if dialect is not None and not sql_only:
         raise click.UsageError("--dialect goes with --sql-only: those databases are not asked.")
@@ -84,6 +87,7 @@ def command(
             raise click.UsageError("A table is for the eye: choose csv, json or parquet for a file.")
     form = form or ("table" if output is None else files.format_of(output))
     parse(url)  # a wrong name is told before half a gigabyte of weights is fetched
+    policy = read_policy(policy_file) if policy_file is not None else None
     chosen = settings.load()
     options = Options(
         votes=votes,
@@ -96,7 +100,7 @@ def command(
     out, err = console.stdout(), console.stderr()
     downloading.fetch(model or chosen.model, chosen)
     with err.status("Loading the model …"):
-        assistant = Assistant.open(url, model=model, settings=chosen, options=options)
+        assistant = Assistant.open(url, model=model, settings=chosen, options=options, policy=policy)
     with assistant:
         review = not yes and not sql_only and sys.stdin.isatty() and sys.stdout.isatty()
         with err.status("Thinking …") as status:
@@ -107,7 +111,7 @@ def command(
         for number, step in enumerate(answer.steps, 1):
             console.print_step(err, step, number)
     if dialect is not None and answer.sql:
-        return _show_foreign(out, err, answer, assistant.schema, dialect, options.today)
+        return _show_foreign(out, err, answer, assistant, dialect)
     if sql_only and answer.sql:
         console.print_sql(out, answer.sql, assistant.dialect)
     else:
@@ -115,15 +119,14 @@ def command(
     return _exit_code(answer)
 
 
-def _show_foreign(
-    out: Console, err: Console, answer: Answer, schema: Schema, dialect: Foreign, today: date | None
-) -> int:
+def _show_foreign(out: Console, err: Console, answer: Answer, assistant: Assistant, dialect: Foreign) -> int:
     """The answer's SQL for a database that is not executed here, marked as such."""
     from mnemosyne import guard
 
     checked = (step.checked for step in reversed(answer.steps) if step.sql == answer.written)
     source = next((one.source for one in checked if isinstance(one, guard.SafeQuery)), answer.written)
-    shown = guard.show(source, schema, dialect, today=today)
+    today = assistant.options.today
+    shown = guard.show(source, assistant.schema, dialect, today=today, policy=assistant.policy)
     if isinstance(shown, guard.Refusal):
         err.print(f"{shown.code}: {shown.reason}", style="yellow", markup=False)
         return 3

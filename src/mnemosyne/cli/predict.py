@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from mnemosyne.assistant import Assistant, Options
     from mnemosyne.databases import Limits
     from mnemosyne.engines import Engine
+    from mnemosyne.guard.policy import Policy
     from mnemosyne.guard.query import Dialect
 
 BATCH = 64
@@ -57,6 +58,8 @@ class Line:
     type=click.Choice(("postgres", "sqlite", "duckdb")),
     help="Dialect of the SQL. [default: the database's own; postgres for a schema]",
 )
+@click.option("--policy", "policy_file", type=click.Path(path_type=Path), metavar="FILE",
+              help="YAML file: the tables, columns and rows that may be read.")  # fmt: skip
 @click.option("--today", type=click.DateTime(["%Y-%m-%d"]), metavar="YYYY-MM-DD", help="Take this day for today.")
 def command(
     questions: Path,
@@ -68,6 +71,7 @@ def command(
     no_repair: bool,
     no_grounding: bool,
     dialect: str | None,
+    policy_file: Path | None,
     today: datetime | None,
 ) -> int:
     """Write SQL for every line of QUESTIONS, a JSONL file of {"id", "question"[, "db" | "schema"]}.
@@ -86,9 +90,11 @@ def command(
     from mnemosyne.assistant import Options
     from mnemosyne.databases import Limits
     from mnemosyne.engines import open_engine
+    from mnemosyne.guard.policy import read_policy
 
     files.check_place(output)
     lines = list(_lines(questions, url or "", schema or ""))
+    policy = read_policy(policy_file) if policy_file is not None else None
     chosen = settings.load()
     name = model or chosen.model
     options = Options(
@@ -97,7 +103,7 @@ def command(
         grounding=not no_grounding,
         today=today.date() if today is not None else None,
     )
-    partial = output.with_name(f".{output.name}.{_fingerprint(lines, name, options, dialect)}.partial")
+    partial = output.with_name(f".{output.name}.{_fingerprint(lines, name, options, dialect, policy)}.partial")
     done = _finished(partial)
     err = console.stderr()
     if done:
@@ -106,7 +112,7 @@ def command(
     with err.status("Loading the model …"):
         engine = open_engine(name, chosen)
     limits = Limits(chosen.query_timeout_seconds, chosen.max_rows, chosen.max_bytes, chosen.memory_mb)
-    room = _Room(engine, options, limits, cast("Dialect | None", dialect))
+    room = _Room(engine, options, limits, cast("Dialect | None", dialect), policy)
     try:
         with partial.open("a", encoding="utf-8") as file:
             _predict(room, lines[done:], name, file)
@@ -124,6 +130,7 @@ class _Room:
     options: Options
     limits: Limits
     dialect: Dialect | None
+    policy: Policy | None
     open: dict[tuple[str, str], Assistant | MnemosyneError] = field(default_factory=dict)
 
     def assistant(self, line: Line) -> Assistant | MnemosyneError:
@@ -143,7 +150,13 @@ class _Room:
 
         if line.db:
             database = open_database(line.db)
-            assistant = Assistant.over(self.engine, database, options=self.options, limits=self.limits)
+            try:
+                assistant = Assistant.over(
+                    self.engine, database, options=self.options, limits=self.limits, policy=self.policy
+                )
+            except MnemosyneError:
+                database.close()
+                raise
             if self.dialect is not None and self.dialect != database.dialect:
                 assistant.dialect = self.dialect
                 assistant.options = replace(self.options, run=False)
@@ -151,7 +164,8 @@ class _Room:
         if not line.schema:
             raise SettingsError("The line names neither a database nor a schema.", hint="Give --db or --schema.")
         ddl = line.schema if "(" in line.schema else _read_ddl(Path(line.schema))
-        return Assistant(self.engine, Schema.from_ddl(ddl), None, self.dialect or "postgres", self.options)
+        schema, dialect = Schema.from_ddl(ddl), self.dialect or "postgres"
+        return Assistant(self.engine, schema, None, dialect, self.options, policy=self.policy)
 
     def close(self) -> None:
         """Close every database and the model."""
@@ -227,9 +241,9 @@ def _lines(path: Path, url: str, schema: str) -> Iterator[Line]:
             )
 
 
-def _fingerprint(lines: list[Line], model: str, options: Options, dialect: str | None) -> str:
+def _fingerprint(lines: list[Line], model: str, options: Options, dialect: str | None, policy: Policy | None) -> str:
     """Names a run by all that decides its answers, so that only the same run goes on with what is there."""
-    run = ([asdict(line) for line in lines], model, asdict(options), dialect)
+    run = ([asdict(line) for line in lines], model, asdict(options), dialect, policy.text if policy else None)
     return hashlib.sha256(json.dumps(run, default=str).encode()).hexdigest()[:12]
 
 

@@ -19,7 +19,17 @@ from mnemosyne.schema import Schema
 @click.option("--format", "form", type=click.Choice(["ddl", "json", "markdown"]), default="ddl", show_default=True)
 @click.option("--tokens", is_flag=True, help="Say how many tokens of the model's context the DDL takes.")
 @click.option("--model", metavar="NAME", help="The model whose tokens are counted.")
-def command(url: str | None, file: str | None, dialect: str, form: str, tokens: bool, model: str | None) -> int:
+@click.option("--policy", "policy_file", type=click.Path(path_type=Path), metavar="FILE",
+              help="YAML file: print only what this policy permits.")  # fmt: skip
+def command(
+    url: str | None,
+    file: str | None,
+    dialect: str,
+    form: str,
+    tokens: bool,
+    model: str | None,
+    policy_file: Path | None,
+) -> int:
     """Print the schema of a database or of a DDL file as the model sees it.
 
     `--format markdown` draws a diagram of the keys. The text comes from names, keys, value lists and
@@ -28,6 +38,11 @@ def command(url: str | None, file: str | None, dialect: str, form: str, tokens: 
     if (url is None) == (file is None):
         raise click.UsageError("Give either --db URL or --schema FILE.")
     schema = _of_database(url) if url is not None else Schema.from_ddl(_text(str(file)), dialect)
+    if policy_file is not None:
+        from mnemosyne import guard
+        from mnemosyne.guard.policy import read_policy
+
+        schema = guard.visible(schema, read_policy(policy_file))
     click.echo(_printed(schema, form))
     if tokens:
         click.echo(_token_count(schema.to_ddl(), model), err=True)

@@ -44,6 +44,8 @@ class Grounder:
     """A schema of at most so many tokens is shown whole, the same bytes for every question."""
     linked_tokens: int = 1_200
     """What is shown of a larger one."""
+    words_of: Schema | None = None
+    """The schema whose laboratory's words are known when `schema` is only the permitted part of it."""
     ddl: str = field(init=False)
     """The whole schema as the model reads it."""
 
@@ -70,7 +72,7 @@ class Grounder:
     @cached_property
     def scope(self) -> Scope:
         """What the schema has words for."""
-        return Scope(self.schema, self.values, laboratory_words(self.schema))
+        return Scope(self.schema, self.values, laboratory_words(self.words_of or self.schema))
 
 
 def laboratory_words(schema: Schema) -> tuple[str, ...]:

@@ -12,16 +12,19 @@ import os
 import time
 from collections.abc import Sequence
 from contextlib import suppress
+from datetime import date
 from pathlib import Path
 
+from mnemosyne import guard
 from mnemosyne.databases import Database
 from mnemosyne.databases.places import parse
 from mnemosyne.grounding.stored import VALUES_PER_COLUMN, stored_values
 from mnemosyne.grounding.values import ValueIndex
+from mnemosyne.guard.policy import Policy
 from mnemosyne.schema import Column, Schema, Table
 from mnemosyne.settings import Settings
 
-FORMAT = 1
+FORMAT = 2
 """Of the file; another one is read anew."""
 
 MAX_AGE_SECONDS = 24 * 3600.0
@@ -36,31 +39,43 @@ def open_values(
     exclude: Sequence[str] = (),
     synonyms: Path | None = None,
     cap: int = VALUES_PER_COLUMN,
+    policy: Policy | None = None,
 ) -> ValueIndex:
-    """The index of a database's values, from `folder` as far as it is still true, else read now and kept there."""
-    path = folder / f"{_digest(database.url, sorted(exclude), cap)}.json"
+    """The index of a database's values, from `folder` as far as it is still true, else read now and kept there.
+
+    `schema` is the whole one; under a policy only what that permits is read, and kept in a file of its own.
+    """
+    seen = guard.visible(schema, policy, database.dialect)
+    whose = () if policy is None else (policy.text,)
+    path = folder / f"{_digest(database.url, sorted(exclude), cap, *whose)}.json"
     stamp = _stamp(database)
     kept, made = _load(path, stamp)
     fresh: dict[str, dict[str, object]] = {}
-    for table in schema.tables:
-        definition = _digest(Schema((table,)).to_ddl())
+    for table in seen.tables:
+        definition = _digest(Schema((table,)).to_ddl(), *_clock(table, policy))
         known = kept.get(table.full_name)
         if known is not None and known["definition"] == definition:
             fresh[table.full_name] = known
             continue
-        read = stored_values(database, Schema((table,), schema.case_sensitive), exclude=exclude, cap=cap)
+        read = stored_values(database, schema, exclude=exclude, cap=cap, policy=policy, only=table.full_name)
         fresh[table.full_name] = {"definition": definition, "columns": {c.name: values for _, c, values in read}}
     if fresh != kept:
         with suppress(OSError):  # a full or read-only disk costs time at the next start, no more
             _save(path, {"format": FORMAT, "stamp": stamp, "made": made, "tables": fresh})
-    return ValueIndex.of(_columns(schema, fresh), schema, synonyms=synonyms, cap=cap)
+    return ValueIndex.of(_columns(seen, fresh), seen, synonyms=synonyms, cap=cap)
 
 
-def keep(database: Database, schema: Schema, settings: Settings) -> ValueIndex:
+def keep(database: Database, schema: Schema, settings: Settings, policy: Policy | None = None) -> ValueIndex:
     """The index of a database's values as the settings want it: where it is kept, what it leaves out, house words."""
     exclude = [name.strip() for name in settings.exclude_values.split(",") if name.strip()]
     synonyms = Path(settings.synonyms).expanduser() if settings.synonyms else None
-    return open_values(database, schema, settings.home / "values", exclude=exclude, synonyms=synonyms)
+    return open_values(database, schema, settings.home / "values", exclude=exclude, synonyms=synonyms, policy=policy)
+
+
+def _clock(table: Table, policy: Policy | None) -> tuple[str, ...]:
+    """Today, where a rule chooses rows: it may ask for the date, so what it permitted is good for a day."""
+    rule = policy.rule(table.name, is_view=table.is_view) if policy is not None else None
+    return (date.today().isoformat(),) if rule is not None and rule.rows else ()
 
 
 def _columns(schema: Schema, tables: dict[str, dict[str, object]]) -> list[tuple[Table, Column, list[str]]]:

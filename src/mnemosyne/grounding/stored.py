@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 
 from mnemosyne import guard
 from mnemosyne.databases import Database, Limits
+from mnemosyne.guard.policy import Policy
 from mnemosyne.guard.query import SafeQuery
 from mnemosyne.results import Result
 from mnemosyne.schema import Column, Schema, Table
@@ -24,22 +25,32 @@ SECONDS_PER_COLUMN = 10.0
 
 
 def stored_values(
-    database: Database, schema: Schema, *, exclude: Iterable[str] = (), cap: int = VALUES_PER_COLUMN
+    database: Database,
+    schema: Schema,
+    *,
+    exclude: Iterable[str] = (),
+    cap: int = VALUES_PER_COLUMN,
+    policy: Policy | None = None,
+    only: str = "",
 ) -> Iterator[tuple[Table, Column, list[str]]]:
     """Every text column that is not excluded, with its distinct values; a column that cannot be read is passed over.
 
-    `exclude` names columns as `table.column`, as a bare column, or a whole table as `table.*`.
+    `exclude` names columns as `table.column`, as a bare column, or a whole table as `table.*`. Under a policy only
+    its tables, columns and rows are read. `only` is the full name of the one table to read.
     """
     left_out = {name.strip().lower() for name in exclude}
-    for table in schema.tables:
-        referring = {name for key in table.foreign_keys if schema.table(key.table) for name in key.columns}
+    seen = guard.visible(schema, policy, database.dialect)
+    for table in seen.tables:
+        if only and table.full_name != only:
+            continue
+        referring = {name for key in table.foreign_keys if seen.table(key.table) for name in key.columns}
         for column in table.columns:
             if column.name in referring:
                 continue  # what it stores is stored, and found, where it refers to
             names = {f"{table.name}.{column.name}".lower(), column.name.lower(), f"{table.name}.*".lower()}
             if names & left_out or not is_text(column):
                 continue
-            if values := _distinct(database, schema, table, column, cap):
+            if values := _distinct(database, schema, table, column, cap, policy):
                 yield table, column, values
 
 
@@ -51,12 +62,14 @@ def is_text(column: Column) -> bool:
     )
 
 
-def _distinct(database: Database, schema: Schema, table: Table, column: Column, cap: int) -> list[str]:
+def _distinct(
+    database: Database, schema: Schema, table: Table, column: Column, cap: int, policy: Policy | None
+) -> list[str]:
     if column.values:
         return [value for value in column.values if isinstance(value, str)]
     name, source = _quote(column.name), ".".join(_quote(part) for part in table.full_name.split("."))
     sql = f"SELECT DISTINCT {name} FROM {source} WHERE {name} IS NOT NULL ORDER BY {name} LIMIT {cap}"
-    checked = guard.check(sql, schema, target=database.dialect)
+    checked = guard.check(sql, schema, target=database.dialect, policy=policy)
     if not isinstance(checked, SafeQuery):
         return []
     outcome = database.run(checked, Limits(timeout_seconds=SECONDS_PER_COLUMN, max_rows=cap))

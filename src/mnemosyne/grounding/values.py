@@ -16,11 +16,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from mnemosyne import guard
 from mnemosyne.databases import Database
 from mnemosyne.grounding import synonyms as synonyms_file
 from mnemosyne.grounding.stored import VALUES_PER_COLUMN, stored_values
 from mnemosyne.grounding.synonyms import EXACT_CHARACTERS, Synonyms, is_exact, normal, singular
 from mnemosyne.grounding.words import stem, vocabulary
+from mnemosyne.guard.policy import Policy
 from mnemosyne.schema import Column, Schema, Table
 
 LONGEST_RUN = 7
@@ -115,12 +117,15 @@ class ValueIndex:
         exclude: Iterable[str] = (),
         synonyms: Path | None = None,
         cap: int = VALUES_PER_COLUMN,
+        policy: Policy | None = None,
     ) -> ValueIndex:
         """Read the distinct values of every text column that is not excluded (`table.column`, or a bare column).
 
-        Queries go through the guard and run read-only; a column that fails is left out.
+        Queries go through the guard and run read-only; a column that fails is left out. A policy leaves out what it
+        denies: tables, columns and rows.
         """
-        return cls.of(stored_values(database, schema, exclude=exclude, cap=cap), schema, synonyms=synonyms, cap=cap)
+        stored = stored_values(database, schema, exclude=exclude, cap=cap, policy=policy)
+        return cls.of(stored, guard.visible(schema, policy, database.dialect), synonyms=synonyms, cap=cap)
 
     @classmethod
     def of(

@@ -11,8 +11,9 @@ if TYPE_CHECKING:
     from mnemosyne.guard.idioms import check_reply
     from mnemosyne.guard.policy import Policy, TableRule
     from mnemosyne.guard.showing import ShownQuery, show
+    from mnemosyne.guard.visible import visible
 
-__all__ = ["Policy", "Refusal", "SafeQuery", "ShownQuery", "TableRule", "check", "check_reply", "show"]
+__all__ = ["Policy", "Refusal", "SafeQuery", "ShownQuery", "TableRule", "check", "check_reply", "show", "visible"]
 
 _HOMES = {
     "check": "checking",
@@ -21,6 +22,7 @@ _HOMES = {
     "TableRule": "policy",
     "ShownQuery": "showing",
     "show": "showing",
+    "visible": "visible",
 }
 
 

@@ -89,8 +89,8 @@ def _build(schema: Schema, policy: Policy | None) -> Catalogue:
         permitted = {column.name.lower(): column.name for column in table.columns}
         denied: frozenset[str] = frozenset()
         if policy is not None:
-            rule = policy.rule(table.name)
-            if rule is None:
+            rule = policy.rule(table.name, is_view=table.is_view)
+            if rule is None or not any(rule.permits(low) for low in permitted):
                 catalogue.denied.add(table.name.lower())
                 continue
             seen = {low: name for low, name in permitted.items() if rule.permits(low)}

@@ -30,12 +30,12 @@ def narrow(
     narrowed = {
         table.name.lower(): (table, rule)
         for table in schema.tables
-        if (rule := policy.rule(table.name)) is not None and rule.narrows
+        if (rule := policy.rule(table.name, is_view=table.is_view)) is not None and rule.narrows
     }
     for node in list(tree.find_all(exp.Table)):
         found = narrowed.get(node.name.lower())
         if found is not None and isinstance(node.this, exp.Identifier):
-            _replace(node, _permitted(*found, schema, target, today, translate))
+            _replace(node, permitted_part(*found, schema, target, today, translate))
 
 
 def _replace(node: exp.Table, query: exp.Expression) -> None:
@@ -44,10 +44,10 @@ def _replace(node: exp.Table, query: exp.Expression) -> None:
     node.replace(exp.Subquery(this=query, alias=alias, **around))
 
 
-def _permitted(
+def permitted_part(
     table: Table, rule: TableRule, schema: Schema, target: Dialect, today: date | None, translate: Translate
 ) -> exp.Expression:
-    """`SELECT permitted columns FROM table WHERE rows`, in the target dialect."""
+    """`SELECT permitted columns FROM table WHERE rows`, in the target dialect. Raises SettingsError for a bad rule."""
     columns = [column.name for column in table.columns if rule.permits(column.name.lower())]
     source = exp.Table(this=exp.to_identifier(table.name, quoted=True))
     if table.namespace:

@@ -6,6 +6,7 @@ columns and rows, so that no way to name a column, known or forgotten, can reach
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -42,19 +43,28 @@ class Policy:
     tables: Mapping[str, TableRule] = field(default_factory=dict)
     """Lower-case table name to its rule."""
     others: bool = False
-    """Whether tables without a rule may be read in full."""
+    """Whether tables without a rule may be read in full. A view must be named: it may show what its tables hide."""
 
-    def rule(self, table: str) -> TableRule | None:
-        """The rule of a table, None when the table may not be read."""
+    def rule(self, table: str, *, is_view: bool = False) -> TableRule | None:
+        """The rule of a table or view, None when it may not be read."""
         found = self.tables.get(table.lower())
-        return found if found is not None else (TableRule() if self.others else None)
+        return found if found is not None else (TableRule() if self.others and not is_view else None)
+
+    @property
+    def text(self) -> str:
+        """All of the policy in one line, the same for equal policies: what is kept on disk is kept apart by it."""
+        rules = {
+            name: [None if rule.columns is None else sorted(rule.columns), sorted(rule.hidden), rule.rows]
+            for name, rule in self.tables.items()
+        }
+        return json.dumps([rules, self.others], sort_keys=True)
 
 
 def read_policy(path: Path) -> Policy:
     """The policy of a YAML file. Raises SettingsError, naming the key, when it has no meaning.
 
     ```yaml
-    others: false            # tables not named below may not be read
+    others: false            # tables not named below may not be read; views never, unless named
     tables:
       samples: {}            # in full
       clients:
