@@ -30,7 +30,9 @@ def test_a_run_leaves_curves_a_record_and_an_adapter_that_llama_cpp_speaks_like_
     small: Any, recipe_file: Path, mnemosyne: Any, tmp_path: Path
 ) -> None:
     out = tmp_path / "run"
-    done = mnemosyne(recipe_file, "--out", out)
+    done = mnemosyne(recipe_file, "--out", out, "--max-steps", 2)
+    assert done.exit_code == 0, done.output
+    done = mnemosyne(recipe_file, "--out", out, "--resume")
     assert done.exit_code == 0, done.output
 
     steps = [json.loads(line) for line in (out / "steps.jsonl").read_text().splitlines()]
@@ -49,6 +51,11 @@ def test_a_run_leaves_curves_a_record_and_an_adapter_that_llama_cpp_speaks_like_
     assert record["result"]["steps"] == 3
     assert record["result"]["peak_memory_gb"] > 0
     assert record["versions"]["torch"]
+    assert record["schedule"] == [{"first": 1, "last": 2, "of": 2}, {"first": 3, "last": 3, "of": 3}]
+    assert [(part["from_step"], part.get("changed")) for part in record["sittings"]] == [
+        (0, None),
+        (2, {"max_steps": [2, 0]}),
+    ]
     assert_same_greedy_tokens(small, out / "last")
 
     written = (out / "last" / "adapter.gguf").read_bytes()

@@ -98,11 +98,94 @@ def test_only_the_newest_two_checkpoints_are_kept_and_no_rest_of_a_kill(tmp_path
     assert len(list(trainer.checkpoints.iterdir())) == 2
 
 
-def test_a_checkpoint_of_another_recipe_is_refused(tmp_path: Path) -> None:
+def cut(folder: Path, after: int, **changes: Any) -> dict[int, Any]:
+    """Steps of a run of 50 that was cut, with the checkpoint of step `after` as its newest."""
+    from mnemosyne.training import loop
+
+    trainer = tiny.trainer(folder, tiny.rows(150, 5), batch=3, group_size=2, **changes)
+    assert len(trainer.steps) == 50
+    told: dict[int, Any] = {}
+
+    def listen(event: Any) -> None:
+        told[event.step] = event
+        if event.step == after + 1:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        loop.run(trainer, None, listen)
+    return told
+
+
+def resumed(folder: Path, steps: int, **changes: Any) -> Any:
+    """The same run with so many steps of the plan to do."""
+    trainer = tiny.trainer(folder, tiny.rows(150, 5), **({"batch": 3, "group_size": 2} | changes))
+    trainer.steps = trainer.steps[:steps]
+    return trainer
+
+
+def test_a_run_that_is_resumed_with_fewer_steps_ends_with_a_rate_of_about_nothing(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    from mnemosyne.training import loop, optimiser
+    from mnemosyne.training.loop import Stretch
+
+    before = cut(tmp_path, after=10)
+    trainer = resumed(tmp_path, 30)
+    assert trainer.resume()
+    assert "steps 11 to 30 follow a schedule of 30, no longer of 50" in caplog.text
+    after: dict[int, Any] = {}
+    loop.run(trainer, None, lambda event: after.update({event.step: event}))
+
+    assert sorted(after) == list(range(11, 31))
+    assert (after[11].loss, after[11].norm) == (before[11].loss, before[11].norm), "the same rows, the same weights"
+    peak = trainer.recipe.learning_rate
+    assert [event.rate for event in after.values()] == [optimiser.rate(step, 30, peak, 0.05) for step in range(10, 30)]
+    assert after[30].rate < 0.01 * peak
+    assert {int(state["step"]) for state in trainer.optimizer.state.values()} == {30}, "its moments went on"
+    again = resumed(tmp_path, 30)
+    assert again.resume()
+    assert again.stretches == [Stretch(1, 50), Stretch(11, 30)]
+
+
+def test_a_schedule_can_be_made_longer_but_not_shorter_than_what_is_done(tmp_path: Path) -> None:
+    from mnemosyne.training.loop import Stretch
+
+    cut(tmp_path, after=10)
+    longer = resumed(tmp_path, 50)
+    longer.steps = [*longer.steps, *longer.steps]
+    assert longer.resume()
+    assert longer.stretches == [Stretch(1, 50), Stretch(11, 100)]
+    with pytest.raises(TrainingError, match="has done 10 steps; a schedule of 9 has ended by then") as caught:
+        resumed(tmp_path, 9).resume()
+    assert "at least 10" in caught.value.hint
+
+
+def test_other_rows_or_batches_are_refused_and_other_passes_are_not(tmp_path: Path) -> None:
     finished(tmp_path)
-    other = tiny.trainer(tmp_path, tiny.rows(200, 3))
-    with pytest.raises(TrainingError, match="belongs to a run of 5 steps; this recipe has"):
-        other.resume()
+    other = [*tiny.rows(59, 3), *tiny.rows(1, 3, mark="new-")]
+    for rows, changes in ((other, {}), (tiny.rows(200, 3), {}), (tiny.rows(60, 3), {"batch": 10})):
+        with pytest.raises(TrainingError, match="learned from other rows or batches than steps 1 to 5") as caught:
+            tiny.trainer(tmp_path, rows, **changes).resume()
+        assert "start_from" in caught.value.hint
+    smaller = tiny.trainer(tmp_path, tiny.rows(60, 3), pack_tokens=300)
+    assert sum(len(step.packs) for step in smaller.steps) > len(smaller.steps)
+    assert smaller.resume()
+
+
+def test_a_checkpoint_that_does_not_say_its_plan_is_believed_and_that_is_noted(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    from mnemosyne.training.loop import Stretch
+
+    trainer = finished(tmp_path)
+    saved = checkpoint.newest(trainer.checkpoints)
+    assert saved is not None
+    older = {name: value for name, value in saved.state.items() if name not in ("plan", "stretches")}
+    checkpoint.save(trainer.checkpoints, saved.step, saved.adapter, saved.optimizer, older)
+    again = tiny.trainer(tmp_path, tiny.rows(60, 3))
+    assert again.resume()
+    assert again.stretches == [Stretch(1, 5)]
+    assert "does not say what it learned from" in caplog.text
 
 
 def test_a_full_disk_is_an_error_before_the_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

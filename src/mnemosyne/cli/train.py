@@ -27,7 +27,7 @@ LAB_SEED, LAB_TODAY = 7, date(2026, 6, 15)
 @click.option("--resume", is_flag=True, help="Go on from the newest whole checkpoint of the run folder.")
 @click.option("--export", is_flag=True, help="Write the adapter of the newest checkpoint of the run folder, and stop.")
 @click.option("--dry-run", is_flag=True, help="Print tokens, steps, memory and time, and stop.")
-@click.option("--max-steps", type=click.IntRange(1), help="Override the recipe's max_steps.")
+@click.option("--max-steps", type=click.IntRange(1), help="Override the recipe's max_steps; with --resume, too.")
 @click.option(
     "--from-samples",
     type=click.IntRange(1),

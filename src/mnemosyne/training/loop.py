@@ -76,6 +76,16 @@ class Measured:
     """True when the recipe's rule prefers this checkpoint to all before."""
 
 
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """Steps that followed one schedule; a resumed run may have several."""
+
+    first: int
+    """The first of them, from 1; they end where the next stretch begins."""
+    of: int
+    """Steps of the schedule that their learning rates are of."""
+
+
 Listen = Callable[[StepDone | Measured], None]
 """Told of every step and measurement."""
 
@@ -115,6 +125,7 @@ class Trainer:
         self.done = 0
         self.hours = 0.0
         self.measurements: list[Measured] = []
+        self.stretches: list[Stretch] = [Stretch(1, len(steps))]
         lora.attach(model, recipe.rank, recipe.alpha, recipe.targets, recipe.seed)
         model.config._attn_implementation = NAME
         if recipe.recompute:
@@ -195,6 +206,8 @@ class Trainer:
 
         state = {
             "steps": len(self.steps),
+            "stretches": [asdict(stretch) for stretch in self.stretches],
+            "plan": plan.fingerprint(self.steps[: self.done]),
             "hours": self.hours,
             "measurements": [asdict(m) for m in self.measurements],
             "random": torch.get_rng_state().numpy().tobytes().hex(),
@@ -203,18 +216,18 @@ class Trainer:
         return checkpoint.save(self.checkpoints, self.done, lora.tensors(self.model), moments, state)
 
     def resume(self) -> bool:
-        """Go on from the newest whole checkpoint. False when there is none."""
+        """Go on from the newest whole checkpoint. False when there is none.
+
+        The steps to go may be fewer or more than they were: their learning rates are those of the new schedule.
+        What was learned so far must be the same rows in the same batches. Raises TrainingError.
+        """
         import numpy as np
         import torch
 
         saved = checkpoint.newest(self.checkpoints)
         if saved is None:
             return False
-        if saved.state["steps"] != len(self.steps):
-            raise TrainingError(
-                f"The checkpoint belongs to a run of {saved.state['steps']} steps; this recipe has {len(self.steps)}.",
-                hint="Recipe or data have changed: start a new run folder with --out.",
-            )
+        self._same_plan(saved)
         lora.load(self.model, saved.adapter)
         optimiser.restore(self.optimizer, self.named, saved.optimizer)
         self.done, self.hours = saved.step, saved.state["hours"]
@@ -223,6 +236,32 @@ class Trainer:
             torch.from_numpy(np.frombuffer(bytes.fromhex(saved.state["random"]), dtype=np.uint8).copy())
         )
         return True
+
+    def _same_plan(self, saved: checkpoint.Checkpoint) -> None:
+        """Take over the schedules of `saved`; raise TrainingError when it cannot be gone on from with these steps."""
+        count, steps = saved.step, len(self.steps)
+        if steps < count:
+            raise TrainingError(
+                f"The checkpoint has done {count} steps; a schedule of {steps} has ended by then.",
+                hint=f"Name at least {count} (--max-steps, max_steps, epochs).",
+            )
+        if "plan" not in saved.state:
+            log.warning(
+                "the checkpoint does not say what it learned from: that data and batches are the same is believed"
+            )
+        elif saved.state["plan"] != plan.fingerprint(self.steps[:count]):
+            raise TrainingError(
+                f"The checkpoint learned from other rows or batches than steps 1 to {count} of this recipe.",
+                hint="Put data, seed, batch, group_size and max_tokens back (and --from-samples);"
+                " or start a new run folder with --out, with start_from in the recipe.",
+            )
+        before = saved.state.get("stretches", [{"first": 1, "of": saved.state["steps"]}])
+        self.stretches = [Stretch(**stretch) for stretch in before]
+        if self.stretches[-1].of != steps:
+            log.warning("steps %d to %d follow a schedule of %d, no longer of %d",
+                        count + 1, steps, steps, self.stretches[-1].of)  # fmt: skip
+            kept = [stretch for stretch in self.stretches if stretch.first <= count]
+            self.stretches = [*kept, Stretch(count + 1, steps)]
 
     def checkpoint_bytes(self) -> int:
         """What the next checkpoint needs: the adapter and its two moments, fp32."""

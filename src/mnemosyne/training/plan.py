@@ -7,7 +7,9 @@ evenly over the epoch (a schema with a third of the rows is in every step with a
 
 from __future__ import annotations
 
+import hashlib
 import random
+from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -43,6 +45,22 @@ class Step:
     def schemas(self) -> int:
         """Different schemas."""
         return len({row.schema for row in self.rows})
+
+
+def fingerprint(steps: Sequence[Step]) -> str:
+    """sha256 of the rows of `steps` and of their batches; how a step is cut into passes does not count."""
+    prefixes: dict[str, bytes] = {}
+    whole = hashlib.sha256()
+
+    def row(row: Row) -> bytes:
+        if row.schema not in prefixes:
+            prefixes[row.schema] = hashlib.sha256(array("I", row.prefix).tobytes()).digest()
+        return prefixes[row.schema] + array("I", (row.answer, len(row.branch), *row.branch)).tobytes()
+
+    for step in steps:
+        groups = [hashlib.sha256(b"".join(map(row, group))).digest() for pack in step.packs for group in pack]
+        whole.update(hashlib.sha256(b"".join(sorted(groups))).digest())
+    return whole.hexdigest()
 
 
 def epoch(rows: Sequence[Row], *, batch: int, group_size: int, pack_tokens: int, seed: int, number: int) -> list[Step]:

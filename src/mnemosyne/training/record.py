@@ -29,15 +29,19 @@ class Record:
         self._prepared = prepared
 
     def start(self, trainer: Trainer) -> None:
-        """What is about to be run; a resumed run notes the sitting."""
+        """What is about to be run; a resumed run notes the sitting, and which fields of the recipe it changed."""
         old: dict[str, Any] = json.loads(self._path.read_text()) if self._path.is_file() else {}
-        sittings = [*old.get("sittings", []), {"from_step": trainer.done, "started": _now()}]
-        self._write({**self._facts(trainer), "sittings": sittings})
+        facts = self._facts(trainer)
+        sitting = {"from_step": trainer.done, "started": _now()}
+        changed = _changed(old.get("recipe", facts["recipe"]), facts["recipe"])
+        sittings = [*old.get("sittings", []), sitting | ({"changed": changed} if changed else {})]
+        self._write({**facts, "sittings": sittings})
 
     def finish(self, trainer: Trainer) -> None:
         """What came of it."""
         facts = json.loads(self._path.read_text())
         best = next((m for m in reversed(trainer.measurements) if m.best), None)
+        facts["schedule"] = _schedule(trainer, trainer.done)
         facts["result"] = {
             "steps": trainer.done,
             "hours": round(trainer.hours, 4),
@@ -50,7 +54,7 @@ class Record:
     def _facts(self, trainer: Trainer) -> dict[str, Any]:
         prepared = self._prepared
         return {
-            "recipe": asdict(prepared.recipe),
+            "recipe": json.loads(json.dumps(asdict(prepared.recipe))),
             "seed": prepared.recipe.seed,
             "base": {"name": prepared.base.name, "sha256": prepared.base.sha256},
             "data": [
@@ -63,6 +67,7 @@ class Record:
                 for part in prepared.loaded
             ],
             "steps": len(trainer.steps),
+            "schedule": _schedule(trainer, len(trainer.steps)),
             "questions": sum(len(step.rows) for step in trainer.steps),
             "versions": {"mnemosyne": __version__, "python": platform.python_version()} | _versions(),
             "machine": {"processor": _processor(), "cores": os.cpu_count()},
@@ -72,6 +77,17 @@ class Record:
         partial = self._path.with_suffix(".partial")
         partial.write_text(json.dumps(facts, indent=2) + "\n")
         partial.replace(self._path)
+
+
+def _schedule(trainer: Trainer, end: int) -> list[dict[str, int]]:
+    """Which steps, first to last, took their learning rates from a schedule of how many."""
+    ends = [stretch.first - 1 for stretch in trainer.stretches[1:]] + [end]
+    return [{"first": s.first, "last": last, "of": s.of} for s, last in zip(trainer.stretches, ends, strict=True)]
+
+
+def _changed(old: dict[str, Any], new: dict[str, Any]) -> dict[str, list[Any]]:
+    """Field to [before, now], of the fields that differ."""
+    return {name: [old.get(name), value] for name, value in new.items() if old.get(name) != value}
 
 
 def _versions() -> dict[str, str]:
