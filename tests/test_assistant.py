@@ -62,14 +62,45 @@ def test_what_the_database_rejects_goes_back_too(laboratory: Database) -> None:
     assert answer.steps[0].problem
 
 
-def test_repair_is_bounded_and_stops_when_the_model_repeats_itself(laboratory: Database) -> None:
+def test_repair_is_bounded(laboratory: Database) -> None:
     answer = ask(laboratory, *["SELECT a FROM samples", "SELECT b FROM samples", "SELECT c FROM samples"], repairs=2)
     assert len(answer.steps) == 3
     assert not answer.ok
     assert isinstance(answer.refusal, Refusal)
     assert answer.sql == ""
-    assert len(ask(laboratory, WRONG_NAME, WRONG_NAME, repairs=5).steps) == 2
     assert len(ask(laboratory, WRONG_NAME, repairs=0).steps) == 1
+
+
+def test_a_repair_that_repeats_what_failed_is_drawn_at_a_temperature_next(laboratory: Database) -> None:
+    """A greedy model says the same to the same words. Each draw has its seed, so that the answer can be had again."""
+    again = "SELECT sample_point\n  FROM samples"  # the same in another layout
+    engine = ScriptedEngine([WRONG_NAME, again, WRONG_NAME, COUNT])
+    assistant = Assistant.over(engine, laboratory, options=Options(today=TODAY, repairs=3, temperature=0.5, seed=11))
+    answer = assistant.ask("How many samples?")
+    assert answer.ok
+    assert [(one.temperature, one.seed) for one in engine.samplings] == [(0, 11), (0, 11), (0.5, 12), (0.5, 13)]
+    assert [step.kind for step in answer.steps] == ["draft", "repair", "repair", "repair"]
+
+
+def test_repairs_that_differ_stay_greedy(laboratory: Database) -> None:
+    engine = ScriptedEngine(["SELECT a FROM samples", "SELECT b FROM samples", COUNT])
+    assert Assistant.over(engine, laboratory).ask("How many?").ok
+    assert [one.temperature for one in engine.samplings] == [0, 0, 0]
+
+
+def test_without_a_temperature_there_is_nothing_else_to_draw(laboratory: Database) -> None:
+    assert len(ask(laboratory, WRONG_NAME, WRONG_NAME, repairs=5, temperature=0.0).steps) == 2
+
+
+def test_what_failed_in_the_database_is_not_run_again(laboratory: Database) -> None:
+    ran: list[str] = []
+    bad = "SELECT COUNT(*) FROM samples HAVING NTILE(0) OVER () > 1"
+    assistant = Assistant.over(ScriptedEngine([bad, bad, bad]), laboratory)
+    assistant.review = lambda query: not ran.append(query.sql)  # type: ignore[func-returns-value]
+    answer = assistant.ask("How many?")
+    assert len(answer.steps) == 3
+    assert all(step.problem == answer.steps[0].problem for step in answer.steps)
+    assert len(ran) == 1
 
 
 @pytest.mark.parametrize("attack", ["DROP TABLE samples", "DELETE FROM samples", "SELECT 1; DELETE FROM samples"])

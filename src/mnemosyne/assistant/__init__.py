@@ -266,22 +266,32 @@ class Assistant:
         return None
 
     def _repairs(self, question: str, ground: Grounded, failed: Step) -> Iterator[Step]:
-        """Further drafts, each told what was wrong with the one before; ends when one is an answer or repeats."""
-        tried = {failed.sql}
-        for _ in range(self.options.repairs):
+        """Further drafts, each told what was wrong with the one before; ends when one is an answer.
+
+        They are greedy until one repeats what failed. A greedy model would then say the same for ever, so the rest
+        are drawn at the temperature of votes, each with a seed of its own. What failed once is not run again.
+        """
+        tried = {_words_of(failed.sql): failed}
+        draw = Sampling(max_tokens=self.options.max_tokens, seed=self.options.seed)
+        for number in range(1, self.options.repairs + 1):
             if not failed.repairable:
                 return
-            attempt = prompt.Attempt(failed.sql, failed.problem)
-            sampling = Sampling(max_tokens=self.options.max_tokens, seed=self.options.seed)
-            asked = prompt.build(ground.ddl, question, hints=ground.hints, attempt=attempt)
+            asked = prompt.build(
+                ground.ddl, question, hints=ground.hints, attempt=prompt.Attempt(failed.sql, failed.problem)
+            )
             if self._too_long(asked):
                 return
-            [completion] = self.engine.complete(asked, sampling)
-            failed = self._try("repair", completion)
+            [completion] = self.engine.complete(asked, draw)
+            known = tried.get(_words_of(prompt.extract_sql(completion.text)))
+            if known is None:
+                failed = self._try("repair", completion)
+                tried[_words_of(failed.sql)] = failed
+            else:
+                failed = replace(known, kind="repair", completion=completion)
+                draw = replace(draw, temperature=self.options.temperature, seed=self.options.seed + number)
             yield failed
-            if failed.sql in tried:
+            if known is not None and self.options.temperature <= 0:
                 return
-            tried.add(failed.sql)
 
     def _try(self, kind: Literal["draft", "repair", "vote"], completion: Completion) -> Step:
         """Check one draft and, if it passes and may run, run it."""
@@ -358,6 +368,11 @@ def _no_sql(completion: Completion) -> Refusal:
     if completion.finish == "length":
         return Refusal("no-sql", "The answer was cut before any SQL appeared.")
     return Refusal("no-sql", "The model answered without SQL.", hint="Answer with one SELECT statement.")
+
+
+def _words_of(sql: str) -> str:
+    """The text of a query however it is laid out."""
+    return " ".join(sql.split())
 
 
 def _not_a_question(question: str) -> str:

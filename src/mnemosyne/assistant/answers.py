@@ -23,11 +23,11 @@ class Options:
     votes: int = 1
     """Candidates to draw; above 1 the results are compared and the largest group wins."""
     temperature: float = 0.7
-    """Of the candidates after the first, which is greedy."""
+    """Of the candidates after the first, which is greedy, and of repairs once a greedy one repeated what failed."""
     max_tokens: int = 400
     """New tokens of one draft at most."""
     seed: int = 0
-    """Of the candidates."""
+    """Of candidates and repairs: the same seed gives the same answer, on one engine and machine."""
     run: bool = True
     """False: stop after the guard."""
     grounding: bool = True

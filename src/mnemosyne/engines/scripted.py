@@ -13,7 +13,7 @@ class ScriptedEngine:
     """Answers from a list, in order, or from a function of the prompt.
 
     A list gives one text per answer drawn, so `Sampling(n=3)` takes three; an empty list is an
-    EngineError, as a model that is gone would be. `prompts` keeps what was asked.
+    EngineError, as a model that is gone would be. `prompts` and `samplings` keep what was asked, and how.
     """
 
     def __init__(
@@ -26,12 +26,14 @@ class ScriptedEngine:
         self.name = name
         self.context = context
         self.prompts: list[Prompt] = []
+        self.samplings: list[Sampling] = []
         self._function = answers if callable(answers) else None
         self._list = [] if callable(answers) else list(answers)
 
     def complete(self, prompt: Prompt, sampling: Sampling = Sampling()) -> list[Completion]:
         """The next `sampling.n` answers."""
         self.prompts.append(prompt)
+        self.samplings.append(sampling)
         return [self._next(prompt) for _ in range(sampling.n)]
 
     def complete_many(
