@@ -14,10 +14,10 @@ from typing import NoReturn
 
 from sqlglot import exp
 from sqlglot.dialects.dialect import Dialect as SqlglotDialect
-from sqlglot.errors import ErrorLevel, SqlglotError, UnsupportedError
+from sqlglot.errors import ErrorLevel, UnsupportedError
 from sqlglot.tokenizer_core import Token, TokenType
 
-from mnemosyne.guard import allow, words
+from mnemosyne.guard import allow, syntax, words
 from mnemosyne.guard.query import Dialect
 from mnemosyne.guard.refused import PARSER_FAULTS, Refused, piece
 
@@ -36,16 +36,15 @@ def _dialect(name: Dialect) -> SqlglotDialect:
 def parse(text: str, dialect: Dialect) -> exp.Expression:
     """The one query that the text holds. Refuses anything else."""
     reader = _dialect(dialect)
+    tokens: list[Token] = []
     try:
         tokens = reader.tokenize(text)
         refuse_tokens(tokens)
         statements = [
             one for one in reader.parser(error_level=ErrorLevel.IMMEDIATE).parse(tokens, text) if one is not None
         ]
-    except SqlglotError as error:
-        raise Refused("syntax", *_syntax_error(error)) from None
     except PARSER_FAULTS as error:
-        raise Refused("syntax", f"the text is not SQL that can be read ({type(error).__name__})") from None
+        raise syntax.explain(text, error, tokens) from None
     statements = [one for one in statements if not isinstance(one, exp.Semicolon)]
     if not statements:
         raise Refused("empty", "there is no SQL in the text")
@@ -54,6 +53,7 @@ def parse(text: str, dialect: Dialect) -> exp.Expression:
             "not-one-statement",
             f"the text holds {len(statements)} statements; exactly one is run",
             place=piece(statements[1], dialect)[:80],
+            hint="Write one SELECT, and nothing after it.",
         )
     statement = statements[0]
     if isinstance(statement, exp.Expression) and isinstance(statement, exp.Query):
@@ -103,22 +103,15 @@ def refuse_tokens(tokens: list[Token]) -> None:
             allow.inspect_duration(second.text)
 
 
-def _syntax_error(error: SqlglotError) -> tuple[str]:
-    details = getattr(error, "errors", None)
-    if details:
-        first = details[0]
-        where = f"line {first['line']}, column {first['col']}"
-        near = f" near {first['highlight']!r}" if first.get("highlight") else ""
-        return (f"the text is not SQL that can be read: {first['description']} at {where}{near}",)
-    return (f"the text is not SQL that can be read: {str(error).splitlines()[0][:160]}",)
-
-
 def _refuse_statement(statement: exp.Expr) -> NoReturn:
     word = type(statement).__name__.upper()
     if isinstance(statement, exp.Command):
         word = str(statement.this).upper()
     if isinstance(statement, (exp.DML, exp.DDL, exp.Drop, exp.Alter, exp.TruncateTable, exp.Copy)):
         raise Refused("writes", f"{word} changes data; only reading is allowed", place=word)
+    if isinstance(statement, (exp.Condition, exp.Alias, exp.Tuple)):
+        shown = piece(statement)[:60]
+        raise Refused("not-a-query", f"{shown!r} is no query; write one SELECT", place=shown)
     raise Refused("not-a-query", f"{word} is not a query; write one SELECT", place=word)
 
 
