@@ -102,10 +102,32 @@ def test_the_word_lists_of_the_laboratory_all_lead_to_their_values(index: ValueI
         "Which clients have names beginning with 'Kestrel Foods'?",
         "Results of any method with Enumeration in its name",
         "How much was as of today, in all, at most?",
+        "Result number, job titles and analyst names of results",
+        "When was Analyst Byrne hired?",
+        "Show me technique, result number and test date",
+        "The coplete records of samples",
+        "Clients whose name has council in it",
     ],
 )
 def test_what_only_looks_like_a_value_is_none(index: ValueIndex, question: str) -> None:
     assert found(index, question) == []
+
+
+def test_a_kind_is_not_told_where_the_thing_itself_is_named(index: ValueIndex) -> None:
+    assert index.hints("ICP-MS planning: worksheets of method ISO 17294-2") == ("methods.method_code = 'ISO 17294-2'",)
+    assert index.hints("worksheets of ICPMS methods") == ("methods.technique = 'ICP-MS'",)
+
+
+def test_words_of_any_question_are_values_only_where_they_are_written_as_names() -> None:
+    from mnemosyne.schema import Schema
+
+    schema = Schema.from_ddl("CREATE TABLE ports (iata TEXT, first_name TEXT)")
+    [table] = schema.tables
+    ports = ValueIndex.of(
+        [(table, table.columns[0], ["ALL", "IN", "ARE"]), (table, table.columns[1], ["NUMBERS"])], schema
+    )
+    assert ports.hints("What are the number of all planes in it?") == ()
+    assert ports.hints("Planes that land at 'ALL' or IN") == ("ports.iata = 'ALL'", "ports.iata = 'IN'")
 
 
 def test_a_status_is_meant_where_it_is_written_so_or_spoken_of(index: ValueIndex) -> None:

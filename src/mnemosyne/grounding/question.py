@@ -12,7 +12,7 @@ from importlib.resources import files
 
 from mnemosyne.grounding.scope import Abstention, Scope
 from mnemosyne.grounding.tables import SchemaIndex, estimate_tokens
-from mnemosyne.grounding.values import Mention, ValueIndex
+from mnemosyne.grounding.values import Mention, ValueIndex, told
 from mnemosyne.schema import Schema
 
 
@@ -55,14 +55,14 @@ class Grounder:
     def ground(self, question: str, *, hints: bool = True, linking: bool = True, abstain: bool = False) -> Grounded:
         """What is known of a question; each part can be switched off."""
         mentions = tuple(self.values.mentions(question)) if self.values is not None and (hints or abstain) else ()
-        told = tuple(dict.fromkeys(mention.hint for mention in mentions if mention.useful)) if hints else ()
+        known = told(mentions) if hints else ()
         abstention = self.scope.judge(question) if abstain else None
         if not linking or estimate_tokens(self.ddl) <= self.whole_tokens:
-            return Grounded(self.ddl, told, mentions, (), abstention)
+            return Grounded(self.ddl, known, mentions, (), abstention)
         places = self.values.places(question) if self.values is not None else {}
         places |= {(mention.table, mention.column): 1.0 for mention in mentions}
         part = self.index.link(question, self.linked_tokens, values=places).schema
-        return Grounded(part.to_ddl(), told, mentions, tuple(table.full_name for table in part.tables), abstention)
+        return Grounded(part.to_ddl(), known, mentions, tuple(table.full_name for table in part.tables), abstention)
 
     @cached_property
     def index(self) -> SchemaIndex:

@@ -13,14 +13,16 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
-from typing import Literal
 
 from mnemosyne import guard
 from mnemosyne.databases import Database
 from mnemosyne.grounding import synonyms as synonyms_file
+from mnemosyne.grounding.forms import Form, How, add_codes, add_forms, shared_beginnings
+from mnemosyne.grounding.runs import Text
 from mnemosyne.grounding.stored import VALUES_PER_COLUMN, stored_values
-from mnemosyne.grounding.synonyms import EXACT_CHARACTERS, Synonyms, is_exact, normal, singular
+from mnemosyne.grounding.synonyms import EXACT_CHARACTERS, normal, singular
 from mnemosyne.grounding.words import stem, vocabulary
 from mnemosyne.guard.policy import Policy
 from mnemosyne.schema import Column, Schema, Table
@@ -31,10 +33,11 @@ LONGEST_RUN = 7
 NEAR = 88.0
 """Similarity (0 to 100, rapidfuzz ratio) from which a misspelt run is taken for a value."""
 
+NEAR_WORD = 60.0
+"""Similarity of each word of a misspelt run to the word in its place."""
+
 NEAR_CHARACTERS = 6
 """Runs shorter than this must be spelt right."""
-
-How = Literal["spelling", "synonym", "code", "near"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,24 +68,6 @@ class Mention:
     def useful(self) -> bool:
         """Whether the model is told of it."""
         return self.how != "code" and not (self.how == "spelling" and self.listed)
-
-
-@dataclass(frozen=True, slots=True)
-class Form:
-    """One way to write one stored value."""
-
-    table: str
-    column: str
-    value: str
-    how: How
-    listed: bool
-    exact: str = ""
-    """The only spelling that counts, for short synonyms; empty when case and punctuation do not matter."""
-
-    def is_written(self, run: str) -> bool:
-        """Whether a run of the question is this form; small letters may be written as capitals."""
-        run = run.rstrip(".")
-        return not self.exact or run == self.exact or (self.exact.islower() and run.lower() == self.exact)
 
 
 class ValueIndex:
@@ -143,15 +128,15 @@ class ValueIndex:
         for table, column, values in stored:
             if len(values) < cap:
                 whole[table.full_name.lower(), column.name.lower()] = frozenset(values)
-            _add_codes(forms, known, table.full_name, column, values)
-            shared = _shared_beginnings(values)
+            add_codes(forms, known, table.full_name, column, values)
+            shared = shared_beginnings(values)
             for value in values:
-                _add_forms(forms, known, table.full_name, column, value, shared)
+                add_forms(forms, known, table.full_name, column, value, shared)
         return cls(forms, schema, known.phrases, whole)
 
     def mentions(self, question: str) -> list[Mention]:
         """The stored values that a question means, in the order of the question; overlapping runs: the longest wins."""
-        text = _Text(question)
+        text = Text(question)
         found: list[tuple[int, int, Mention | None]] = []
         for length in range(min(LONGEST_RUN, len(text.spans)), 0, -1):
             for start in range(len(text.spans) - length + 1):
@@ -167,13 +152,13 @@ class ValueIndex:
 
     def hints(self, question: str) -> tuple[str, ...]:
         """Conditions to add to the prompt, each once, in the order of the question."""
-        return tuple(dict.fromkeys(mention.hint for mention in self.mentions(question) if mention.useful))
+        return told(self.mentions(question))
 
     def partial(self, question: str) -> list[tuple[str, tuple[str, ...]]]:
         """Runs of the question that several stored values begin or end with, and conditions on those values."""
         if self._partial is None:
             self._partial = _partial_names(self._forms, self._owners)
-        text = _Text(question)
+        text = Text(question)
         found = []
         for length in (3, 2, 1):
             for start in range(len(text.spans) - length + 1):
@@ -197,7 +182,7 @@ class ValueIndex:
 
         A value that one column stores counts 1, one that n columns store 1/n. For ranking tables; wider than `mentions`.
         """
-        text = _Text(question)
+        text = Text(question)
         found: dict[tuple[str, str], float] = {}
         taken: set[int] = set()
         for length in range(min(LONGEST_RUN, len(text.spans)), 0, -1):
@@ -219,7 +204,7 @@ class ValueIndex:
     def __len__(self) -> int:
         return len(self._forms)
 
-    def _match(self, text: _Text, start: int, end: int) -> Mention | None:
+    def _match(self, text: Text, start: int, end: int) -> Mention | None:
         run = text.run(start, end)
         if run in self._symbols:
             return self._mention(text, start, end, self._forms[run], 100.0)
@@ -227,6 +212,8 @@ class ValueIndex:
         for spelt in (form, singular(form)):
             places = [place for place in self._forms.get(spelt, ()) if place.is_written(run)]
             if places:
+                if end - start == 1 and spelt in ordinary() and not _is_a_name(text, start, places):
+                    return None
                 own = [place for place in places if place.how == "spelling"]
                 if end - start == 1 and own and not (own := self._meant(text, start, spelt, own)):
                     return None
@@ -234,9 +221,12 @@ class ValueIndex:
         near = self._near(form, run) if end - start <= 4 else None
         if near is None:
             return None
-        return self._mention(text, start, end, self._forms[near[0]], near[1])
+        places = list(self._forms[near[0]])
+        if end - start == 1 and not (places := self._meant(text, start, near[0], places)):
+            return None
+        return self._mention(text, start, end, places, near[1])
 
-    def _mention(self, text: _Text, start: int, end: int, places: Sequence[Form], similarity: float) -> Mention | None:
+    def _mention(self, text: Text, start: int, end: int, places: Sequence[Form], similarity: float) -> Mention | None:
         chosen = _choose(places, text, start, end)
         if chosen is None:
             return None
@@ -244,7 +234,7 @@ class ValueIndex:
         run = text.run(start, end)
         return Mention(chosen.table, chosen.column, chosen.value, run, how, similarity, chosen.listed)
 
-    def _meant(self, text: _Text, start: int, form: str, places: Sequence[Form]) -> list[Form]:
+    def _meant(self, text: Text, start: int, form: str, places: Sequence[Form]) -> list[Form]:
         """Those of the values that one word can mean, where the schema uses the same word in its names.
 
         `received` is a column's word unless it is written as the value is, or its status is spoken of;
@@ -263,23 +253,28 @@ class ValueIndex:
             table = _table_named(place.table, text.asked)
             elsewhere = any(_table_named(owner, text.asked) for owner in owners or () if owner != place.table)
             own_word = place.table in (owners or ())
+            titled = _is_entitled(text, start, place.column) or (as_stored and not text.goes_on_as_a_name(start))
+            if singular(normal(place.table)) == singular(form) and not titled:
+                continue  # `analyst names` are names of analysts, whatever job title is stored
             if as_stored or spoken_of or (table and not own_word and not elsewhere):
                 kept.append(place)
         return kept
 
     def _near(self, form: str, run: str) -> tuple[str, float] | None:
         """The one form that a run nearly spells: same first letter, digits and number of words, about as long."""
-        if len(form) < NEAR_CHARACTERS or form in self._owners:
+        said = [word.lower() for word in run.split()]
+        if len(form) < NEAR_CHARACTERS or {form, singular(form)} & self._owners.keys() or set(said) <= plain_words():
             return None
         from rapidfuzz import fuzz, process
 
         pool = [name for n in (-1, 0, 1) for name in self._pools.get((form[0], len(form) + n), ())]
         best = process.extract(form, pool, scorer=fuzz.ratio, score_cutoff=NEAR, limit=8)
-        digits, words = re.sub(r"\D", "", form), len(run.split())
+        digits, words = re.sub(r"\D", "", form), len(said)
         fit = [
             (name, similarity)
             for name, similarity, _ in best
-            if re.sub(r"\D", "", name) == digits and any(len(p.value.split()) == words for p in self._forms[name])
+            if re.sub(r"\D", "", name) == digits
+            and any(_word_by_word(said, p.written.lower().split()) for p in self._forms[name])
         ]
         if not fit or (words == 1 and process.extractOne(form, self._names, scorer=fuzz.ratio, score_cutoff=NEAR)):
             return None
@@ -287,44 +282,64 @@ class ValueIndex:
         return fit[0] if len(values) == 1 else None
 
 
-PATTERN_BEFORE = re.compile(
-    r"\b(contain(s|ing)?|(begin|start)(s|ning|ing)? with|end(s|ing)? (in|with)|mentions?|the words?)\s+['\"‘“]?$",
-    re.IGNORECASE,
-)
-PATTERN_AFTER = re.compile(
-    r"['\"’”]?\s+(anywhere )?in (it|the|their|its|his|her) ([\w-]+ )?"
-    r"(names?|codes?|titles?|e-?mails?|address|matrix|description|point)\b",
-    re.IGNORECASE,
-)
-
-
-class _Text:
-    """A question cut into words, with what its words name."""
-
-    def __init__(self, question: str) -> None:
-        self.question = question
-        words = list(
-            re.finditer(r"(?<=['\"])[<>](?=['\"])|(?<=qualifier )[<>]|[^\W_]+(?:[.'’&/+-][^\W_]+)*[.+-]?", question)
+def told(mentions: Sequence[Mention]) -> tuple[str, ...]:
+    """The conditions worth telling: a kind is not, where the question names the very thing (`ICP-MS, method ISO 17294-2`)."""
+    named = {mention.table for mention in mentions if NAMES.search(mention.column)}
+    return tuple(
+        dict.fromkeys(
+            mention.hint
+            for mention in mentions
+            if mention.useful and (mention.table not in named or not KINDS.search(mention.column))
         )
-        self.spans = [word.span() for word in words]
-        self.words = [word.group() for word in words]
-        self.asked = {singular(normal(word)) for word in self.words} | {normal(word) for word in self.words}
-
-    def run(self, start: int, end: int) -> str:
-        text = self.question[self.spans[start][0] : self.spans[end - 1][1]]
-        return re.sub(r"['’]s$", "", text)
-
-    def is_part_of_a_name(self, start: int, end: int) -> bool:
-        """Whether a run is a pattern, as in `beginning with 'Borehole'` or `Water in the name`."""
-        before, after = self.question[: self.spans[start][0]], self.question[self.spans[end - 1][1] :]
-        return bool(PATTERN_BEFORE.search(before) or PATTERN_AFTER.match(after))
-
-    def opens_sentence(self, start: int) -> bool:
-        before = self.question[: self.spans[start][0]].rstrip(" '\"(")
-        return not before or before[-1] in ".?!:"
+    )
 
 
-def _choose(places: Sequence[Form], text: _Text, start: int, end: int) -> Form | None:
+NAMES = re.compile(r"(^|_)(name|code)$", re.IGNORECASE)
+KINDS = re.compile(r"(^|_)(type|kind|category|class|technique|unit|units|uom)(_|$)", re.IGNORECASE)
+
+
+def _is_a_name(text: Text, start: int, places: Sequence[Form]) -> bool:
+    """Whether a word of any question (`all`, `more`, `in`) is a value here: in quotes, or with the value's capitals."""
+    word, (begin, end) = text.words[start], text.spans[start]
+    quoted = text.question[max(0, begin - 1) : begin] in QUOTES and text.question[end : end + 1] in QUOTES
+    as_stored = word[:1].isupper() and any(word in (place.value, place.exact) for place in places)
+    return quoted or (as_stored and not text.opens_sentence(start))
+
+
+def _is_entitled(text: Text, start: int, column: str) -> bool:
+    """Whether a value that is also its table's noun is said as a value: `job title analyst`, `employed as analyst`."""
+    before = text.question[: text.spans[start][0]].lower()
+    parts = "|".join(re.escape(part) for part in column.lower().split("_"))
+    return bool(re.search(rf"\b(({parts}) (is |are |not |as )*|as (an? |the )?)['\"‘“]?$", before))
+
+
+def _word_by_word(said: Sequence[str], written: Sequence[str]) -> bool:
+    """Whether each word of a run is nearly the word in its place: `me technique` is not `MF technique`."""
+    from rapidfuzz import fuzz
+
+    return len(said) == len(written) and all(
+        one == other or (len(other) > 3 and fuzz.ratio(one, other) >= NEAR_WORD)
+        for one, other in zip(said, written, strict=True)
+    )
+
+
+@lru_cache(maxsize=1)
+def ordinary() -> frozenset[str]:
+    """Words of any question, which are no values unless they are written as names."""
+    return vocabulary("stop") | vocabulary("asking") | vocabulary("measures")
+
+
+@lru_cache(maxsize=1)
+def plain_words() -> frozenset[str]:
+    """Words that are spelt right: no misspelt value."""
+    return frozenset(word for kind in PLAIN for word in vocabulary(kind))
+
+
+PLAIN = ("stop", "asking", "measures", "periods", "people", "states", "happenings", "doing", "overseeing", "general")
+QUOTES = frozenset("'\"‘“’”")
+
+
+def _choose(places: Sequence[Form], text: Text, start: int, end: int) -> Form | None:
     """The column that the question speaks of; None when several store the value and none is more likely."""
     by_place = {(place.table, place.column, place.value): place for place in places}
     before, rest = text.question[: text.spans[start][0]], text.question[text.spans[end - 1][1] :]
@@ -333,8 +348,9 @@ def _choose(places: Sequence[Form], text: _Text, start: int, end: int) -> Form |
     if len(by_place) < 2:
         return next(iter(by_place.values()), None)
     after = singular(normal(text.words[end])) if end < len(text.words) else ""
-    people_before = bool(
+    people_before = after not in THINGS and bool(
         {singular(normal(word)) for word in text.words[max(0, start - 3) : start]} & vocabulary("people")
+        or WORKS.search(before)
     )
     people_asked = bool(text.asked & vocabulary("people"))
 
@@ -351,11 +367,12 @@ def _choose(places: Sequence[Form], text: _Text, start: int, end: int) -> Form |
     return ranked[0] if likely(ranked[0]) > likely(ranked[1]) else None
 
 
-def _is_chatter(place: Form, text: _Text, run: str, before: str, after: str) -> bool:
+def _is_chatter(place: Form, text: Text, run: str, before: str, after: str) -> bool:
     """Whether a value is only said in passing: part of a name, the unit after a number, the post of who asks."""
     name = re.search(r"\b([A-Z]\w+) $", before)
     after_a_name = name is not None and name[1].lower() not in vocabulary("stop")
-    if place.how == "synonym" and after_a_name and run[:1].isupper() and len(run) > EXACT_CHARACTERS and " " not in run:
+    capitals = all(word[:1].isupper() for word in run.split())
+    if place.how == "synonym" and after_a_name and capitals and len(run) > EXACT_CHARACTERS:
         return True
     if UNIT.search(place.column) and re.search(r"\d\s*$", before):
         return True
@@ -369,49 +386,13 @@ def _is_chatter(place: Form, text: _Text, run: str, before: str, after: str) -> 
     )
 
 
-def _short_names(value: str) -> list[str]:
-    """How people shorten a name of three words or more: `Ivybridge Borough Council` is `Ivybridge Council`."""
-    words = value.split()
-    return (
-        [" ".join((words[0], words[-1]))]
-        if len(words) > 2 and words[0][:1].isupper() and words[-1][:1].isupper()
-        else []
-    )
+WORKS = re.compile(r"\bwork(s|ing)? (in|for)( the| our)? $", re.IGNORECASE)
+"""Who works there, is a person."""
 
+THINGS = frozenset("result test failure fail parameter finding work".split())
+"""What is counted although a person did it: `which analyst has microbiological results`."""
 
 UNIT = re.compile(r"(^|_)(unit|units|uom)(_|$)", re.IGNORECASE)
-
-
-def _shared_beginnings(values: Iterable[str]) -> set[str]:
-    """Beginnings, word by word, that several values of a column share: `legionella`, and no name of one of them."""
-    seen: dict[str, int] = defaultdict(int)
-    for value in values:
-        words = re.split(r"[\s-]+", value)
-        for n in range(1, len(words)):
-            seen[normal(" ".join(words[:n]))] += 1
-    return {beginning for beginning, count in seen.items() if count > 1}
-
-
-def _add_forms(
-    forms: dict[str, list[Form]], known: Synonyms, table: str, column: Column, value: str, shared: set[str]
-) -> None:
-    own = normal(value)
-    if len(own) < 2 or own.isdigit():
-        return
-    listed = value in column.values
-    forms[own].append(Form(table, column.name, value, "spelling", listed))
-    others = [*known.groups.get(own, ()), *_short_codes(value), *(_short_names(value) if "name" in column.name else ())]
-    for member in dict.fromkeys(others):
-        form = normal(member)
-        if form != own and form not in shared:
-            exact = member if is_exact(member) or form.isdigit() else ""
-            forms[form].append(Form(table, column.name, value, "synonym", listed, exact))
-
-
-def _short_codes(value: str) -> list[str]:
-    """How people shorten a code: `ISO 9308-1` is `9308-1`, and `ISO 9308` where no other part is stored."""
-    match = re.fullmatch(r"([A-Z][A-Za-z]{1,5}) ?(\d{3,})-(\d{1,2})", value)
-    return [f"{match[2]}-{match[3]}", f"{match[1]} {match[2]}"] if match else []
 
 
 def _partial_names(
@@ -443,22 +424,6 @@ def _partial_names(
 
 FEW_VALUES = 4
 """A part of a name that more values share is a kind, not an unfinished name."""
-
-
-def _add_codes(
-    forms: dict[str, list[Form]], known: Synonyms, table: str, column: Column, values: Sequence[str]
-) -> None:
-    """Words for the codes of a column that stores nothing but codes."""
-    for code in known.codes:
-        if len(values) < 2 or not set(values) <= set(code):
-            continue
-        for value in values:
-            listed = value in column.values
-            for word in code[value]:
-                exact = word[1:] if word.startswith("=") else ""
-                forms[normal(word)].append(Form(table, column.name, value, "code", listed, exact))
-            if not normal(value):
-                forms[value].append(Form(table, column.name, value, "code", listed))
 
 
 def _owners(schema: Schema | None) -> dict[str, frozenset[str]]:

@@ -1,0 +1,91 @@
+"""The ways in which people write one stored value: its spelling, synonyms, words for codes, shortened names."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from mnemosyne.grounding.synonyms import Synonyms, is_exact, normal
+from mnemosyne.schema import Column
+
+How = Literal["spelling", "synonym", "code", "near"]
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """One way to write one stored value."""
+
+    table: str
+    column: str
+    value: str
+    how: How
+    listed: bool
+    exact: str = ""
+    """The only spelling that counts, for short synonyms; empty when case and punctuation do not matter."""
+    written: str = ""
+    """The form as the database or the synonym file writes it."""
+
+    def is_written(self, run: str) -> bool:
+        """Whether a run of the question is this form; small letters may be written as capitals."""
+        run = run.rstrip(".")
+        return not self.exact or run == self.exact or (self.exact.islower() and run.lower() == self.exact)
+
+
+def shared_beginnings(values: Iterable[str]) -> set[str]:
+    """Beginnings, word by word, that several values of a column share: `legionella`, and no name of one of them."""
+    seen: dict[str, int] = defaultdict(int)
+    for value in values:
+        words = re.split(r"[\s-]+", value)
+        for n in range(1, len(words)):
+            seen[normal(" ".join(words[:n]))] += 1
+    return {beginning for beginning, count in seen.items() if count > 1}
+
+
+def add_forms(
+    forms: dict[str, list[Form]], known: Synonyms, table: str, column: Column, value: str, shared: set[str]
+) -> None:
+    """Every way to write one value: its own spelling, synonyms, and what people shorten it to."""
+    own = normal(value)
+    if len(own) < 2 or own.isdigit():
+        return
+    listed = value in column.values
+    forms[own].append(Form(table, column.name, value, "spelling", listed, "", value))
+    others = [*known.groups.get(own, ()), *_short_codes(value), *(_short_names(value) if "name" in column.name else ())]
+    for member in dict.fromkeys(others):
+        form = normal(member)
+        if form != own and form not in shared:
+            exact = member if is_exact(member) or form.isdigit() else ""
+            forms[form].append(Form(table, column.name, value, "synonym", listed, exact, member))
+
+
+def _short_codes(value: str) -> list[str]:
+    """How people shorten a code: `ISO 9308-1` is `9308-1`, and `ISO 9308` where no other part is stored."""
+    match = re.fullmatch(r"([A-Z][A-Za-z]{1,5}) ?(\d{3,})-(\d{1,2})", value)
+    return [f"{match[2]}-{match[3]}", f"{match[1]} {match[2]}"] if match else []
+
+
+def add_codes(forms: dict[str, list[Form]], known: Synonyms, table: str, column: Column, values: Sequence[str]) -> None:
+    """Words for the codes of a column that stores nothing but codes."""
+    for code in known.codes:
+        if len(values) < 2 or not set(values) <= set(code):
+            continue
+        for value in values:
+            listed = value in column.values
+            for word in code[value]:
+                exact = word[1:] if word.startswith("=") else ""
+                forms[normal(word)].append(Form(table, column.name, value, "code", listed, exact))
+            if not normal(value):
+                forms[value].append(Form(table, column.name, value, "code", listed))
+
+
+def _short_names(value: str) -> list[str]:
+    """How people shorten a name of three words or more: `Ivybridge Borough Council` is `Ivybridge Council`."""
+    words = value.split()
+    return (
+        [" ".join((words[0], words[-1]))]
+        if len(words) > 2 and words[0][:1].isupper() and words[-1][:1].isupper()
+        else []
+    )
