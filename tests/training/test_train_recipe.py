@@ -41,6 +41,7 @@ FAULTS = {
     "max_tokens: 4096": ("line 5: pack_tokens (3072) is below max_tokens (4096).", "One row must fit one pass."),
     "load_in_4bit: true": ("line 5: load_in_4bit contradicts frame shared-prefix.", "It belongs to frame trl."),
     "frame: trl\nvalidation: {path: v.jsonl}": ("line 1: frame trl chooses the checkpoint by loss.", "select: loss"),
+    "frame: trl\nselect: loss\nfrozen_layers: 2": ("line 7: frozen_layers contradicts frame trl.", "Leave it out."),
     "rank: [": ("not YAML", ""),
 }
 

@@ -2,7 +2,8 @@
 
 Time is measured, not looked up: one and two layers of random weights, of the model's own shape, work on a pack of
 the run's own rows; what the second layer adds, times the layers, plus what the ends cost, is the time of a
-pack. Memory is counted from what the layers keep for backward. Measurements on the validation set come on top.
+pack (a frozen layer is timed likewise). Memory is counted from what the layers keep for backward. Measurements on
+the validation set come on top.
 """
 
 from __future__ import annotations
@@ -110,11 +111,12 @@ def estimate(prepared: Prepared) -> Estimate:
 def memory(config: Mapping[str, Any], recipe: Recipe, weight_bytes: int, pack_tokens: int) -> int:
     """Peak bytes of a process that trains the model of `config` with passes of `pack_tokens` tokens."""
     inner, vocabulary = int(config["intermediate_size"]), int(config["vocab_size"])
-    layers = int(config["num_hidden_layers"])
-    adapter = 16 * adapter_parameters(config, recipe)  # weights, gradients and two moments, fp32
+    trained = int(config["num_hidden_layers"]) - recipe.frozen_layers
+    one = adapter_parameters(config, recipe)
+    adapter = 16 * trained * one + 4 * recipe.frozen_layers * one  # weights, gradients and two moments, fp32
     layer = layer_bytes(config, recipe.rank)
     inputs = 2 * int(config["hidden_size"])
-    kept = pack_tokens * (layer + layers * inputs if recipe.recompute else layers * layer)
+    kept = pack_tokens * (layer + trained * inputs if recipe.recompute else trained * layer)
     working = pack_tokens * inner * 2 * 6 + 128 * vocabulary * 12
     return PROCESS_BYTES + weight_bytes + adapter + kept + working
 
@@ -131,7 +133,7 @@ def layer_bytes(config: Mapping[str, Any], rank: int) -> int:
 
 
 def adapter_parameters(config: Mapping[str, Any], recipe: Recipe) -> int:
-    """Trained weights."""
+    """Weights of one layer's adapters."""
     width, inner = int(config["hidden_size"]), int(config["intermediate_size"])
     keys = int(config["num_key_value_heads"]) * width // int(config["num_attention_heads"])
     shapes = {
@@ -143,18 +145,22 @@ def adapter_parameters(config: Mapping[str, Any], recipe: Recipe) -> int:
         "up_proj": (width, inner),
         "down_proj": (inner, width),
     }
-    return int(config["num_hidden_layers"]) * recipe.rank * sum(sum(shapes[name]) for name in recipe.targets)
+    return recipe.rank * sum(sum(shapes[name]) for name in recipe.targets)
 
 
 def seconds_per_token(config: Mapping[str, Any], recipe: Recipe, packs: Sequence[Sequence[plan.Group]]) -> float:
     """Wall seconds of a token of `packs`, forward and backward, timed on a pack of middling size."""
     pack = sorted(packs, key=packed_tokens)[len(packs) // 2]
     one, two = (_timed(config, recipe, pack, layers) for layers in (1, 2))
+    trained, frozen = int(config["num_hidden_layers"]) - recipe.frozen_layers, recipe.frozen_layers
     layer = two - one
-    return (one - layer + int(config["num_hidden_layers"]) * layer) / packed_tokens(pack)
+    below = frozen * (_timed(config, recipe, pack, 2, frozen=1) - one) if frozen else 0.0
+    return (one - layer + trained * layer + below) / packed_tokens(pack)
 
 
-def _timed(config: Mapping[str, Any], recipe: Recipe, groups: Sequence[plan.Group], layers: int) -> float:
+def _timed(
+    config: Mapping[str, Any], recipe: Recipe, groups: Sequence[plan.Group], layers: int, frozen: int = 0
+) -> float:
     import torch
     from transformers import AutoConfig, AutoModelForCausalLM
 
@@ -171,7 +177,7 @@ def _timed(config: Mapping[str, Any], recipe: Recipe, groups: Sequence[plan.Grou
     for parameter in model.parameters():
         parameter.data.fill_(0.01)
     model.model.rotary_emb = type(model.model.rotary_emb)(shape)
-    trainer = Trainer(model, replace(recipe, frame="shared-prefix"), [], Path(os.devnull))
+    trainer = Trainer(model, replace(recipe, frame="shared-prefix", frozen_layers=frozen), [], Path(os.devnull))
     batch = pack(groups)
     taken = []
     for _ in range(REPEATS):

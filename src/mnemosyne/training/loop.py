@@ -127,10 +127,11 @@ class Trainer:
         self.measurements: list[Measured] = []
         self.stretches: list[Stretch] = [Stretch(1, len(steps))]
         lora.attach(model, recipe.rank, recipe.alpha, recipe.targets, recipe.seed)
+        lora.freeze_lowest(model, recipe.frozen_layers)
         model.config._attn_implementation = NAME
         if recipe.recompute:
             model.activation_checkpointing_enable()
-        self.named: dict[str, nn.Parameter] = lora.parameters(model)
+        self.named: dict[str, nn.Parameter] = lora.trained(model)
         self.optimizer = optimiser.adamw(self.named, recipe.weight_decay)
 
     @property
@@ -255,6 +256,11 @@ class Trainer:
                 hint="Put data, seed, batch, group_size and max_tokens back (and --from-samples);"
                 " or start a new run folder with --out, with start_from in the recipe.",
             )
+        if {key.split("/", 1)[1] for key in saved.optimizer} != self.named.keys():
+            raise TrainingError(
+                "The checkpoint trained other layers than this recipe.",
+                hint="Put frozen_layers and targets back; or start a new run folder, with start_from in the recipe.",
+            )
         before = saved.state.get("stretches", [{"first": 1, "of": saved.state["steps"]}])
         self.stretches = [Stretch(**stretch) for stretch in before]
         if self.stretches[-1].of != steps:
@@ -264,8 +270,9 @@ class Trainer:
             self.stretches = [*kept, Stretch(count + 1, steps)]
 
     def checkpoint_bytes(self) -> int:
-        """What the next checkpoint needs: the adapter and its two moments, fp32."""
-        return 12 * sum(parameter.numel() for parameter in self.named.values())
+        """What the next checkpoint needs: the whole adapter, and two moments of what is trained, fp32."""
+        whole = sum(tensor.numel() for tensor in lora.tensors(self.model).values())
+        return 4 * whole + 8 * sum(parameter.numel() for parameter in self.named.values())
 
 
 def run(trainer: Trainer, measure: Measure | None, listen: Listen) -> None:

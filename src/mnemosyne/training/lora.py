@@ -11,6 +11,7 @@ Source: Hu et al. 2021, LoRA.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -204,8 +205,24 @@ def adapters(model: nn.Module) -> Iterator[tuple[str, LoraLinear]]:
             yield name, module
 
 
+def freeze_lowest(model: nn.Module, blocks: int) -> None:
+    """Leave the adapters of the lowest `blocks` transformer blocks as they are: backward ends above them."""
+    for name, module in adapters(model):
+        layer = _LAYER.search(name)
+        if layer is not None and int(layer[1]) < blocks:
+            module.requires_grad_(False)
+
+
+_LAYER = re.compile(r"\blayers\.(\d+)\.")
+
+
+def trained(model: nn.Module) -> dict[str, nn.Parameter]:
+    """The parameters that are not frozen, under PEFT's names."""
+    return {name: parameter for name, parameter in parameters(model).items() if parameter.requires_grad}
+
+
 def parameters(model: nn.Module) -> dict[str, nn.Parameter]:
-    """The trained parameters under PEFT's names."""
+    """The adapter's parameters under PEFT's names."""
     named: dict[str, nn.Parameter] = {}
     for name, module in adapters(model):
         named[f"base_model.model.{name}.lora_A.weight"] = module.lora_a

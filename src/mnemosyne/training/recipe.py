@@ -76,6 +76,9 @@ class Recipe:
     start_from: str = ""
     """Adapter to go on from: a PEFT folder, a run folder, a checkpoint, an adapter GGUF (looked for in the recipe's
     folder, then in the current one) or a catalogue name such as `mnemosyne-1.5b`; empty starts anew."""
+    frozen_layers: int = 0
+    """Adapters of so many transformer blocks, from the lowest, stay as they are (frame `shared-prefix`): for going on
+    from an adapter with quicker and smaller steps."""
     learning_rate: float = 2e-4
     """Peak."""
     warmup: float = 0.05
@@ -229,6 +232,7 @@ _BOUNDS: Mapping[str, tuple[float, float]] = {
     "warmup": (0, 0.999),
     "weight_decay": (0, 1),
     "clip": (1e-9, 1e9),
+    "frozen_layers": (0, 1000),
     "epochs": (1e-6, 1e4),
     "max_steps": (0, 10**9),
     "batch": (1, 10**6),
@@ -268,6 +272,8 @@ def _check(recipe: Recipe, reader: _Reader, node: yaml.MappingNode) -> None:
         )
     if recipe.frame == "trl" and recipe.validation and recipe.select != "loss":
         raise reader.fail(at.get("select", node), "frame trl chooses the checkpoint by loss.", "Write select: loss.")
+    if recipe.frame != "shared-prefix" and recipe.frozen_layers:
+        raise reader.fail(at["frozen_layers"], f"frozen_layers contradicts frame {recipe.frame}.", "Leave it out.")
     if recipe.frame == "shared-prefix":
         for name in ("load_in_4bit", "micro_batch"):
             if getattr(recipe, name):

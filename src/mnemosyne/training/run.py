@@ -66,6 +66,12 @@ class Prepared:
 def prepare(recipe: Recipe, folder: Path, settings: Settings) -> Prepared:
     """Read data and weights' names, make the schedule. `folder` is the recipe's. Raises the errors of each part."""
     weights = base.prepare(recipe.base, settings)
+    layers = int(weights.config["num_hidden_layers"])
+    if recipe.frozen_layers >= layers:
+        raise TrainingError(
+            f"frozen_layers is {recipe.frozen_layers}, and {recipe.base} has {layers}: nothing would be trained.",
+            hint=f"Half of them, {layers // 2}, is a place to start.",
+        )
     tokenizer = base.load_tokenizer(weights)
     loaded = data.load(recipe, folder, encoder(tokenizer))
     steps = loop.schedule(loaded, recipe)
