@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlglot import exp
 
+from mnemosyne.guard.equivalents import OTHERWISE, way
 from mnemosyne.guard.refused import Refused
 from mnemosyne.guard.words import OURS, word_set
 
@@ -66,8 +67,6 @@ MADE_UP_LIMIT = 10_000
 SERIES_LIMIT = 1_000_000
 """Most rows of a `generate_series` whose ends are written as numbers."""
 
-_HINT = "Write it with ordinary SQL functions, or leave it out."
-
 
 def inspect_call(node: exp.Expression, ours: bool = False) -> None:
     """Refuse a call of a function that is not listed, or one that would make too much data.
@@ -77,15 +76,35 @@ def inspect_call(node: exp.Expression, ours: bool = False) -> None:
     if isinstance(node, exp.Anonymous):
         name = node.this if isinstance(node.this, str) else ""
         if name.lower() not in NAMES and not (ours and name.lower() in OURS):
-            raise Refused("function", f"the function {node.name} is not allowed", place=node.name, hint=_HINT)
+            raise not_allowed(node.name)
         if name.lower() in ("printf", "format") and node.expressions:
             _bounded_format(node)
     elif type(node) not in CLASSES:
-        name = node.sql_name() if isinstance(node, exp.Func) else type(node).__name__
-        raise Refused("function", f"the function {name.lower()} is not allowed", place=name.lower(), hint=_HINT)
+        raise not_allowed(_name_of(node))
     bound = _BOUNDS.get(type(node))
     if bound is not None:
         bound(node)
+
+
+def not_allowed(name: str) -> Refused:
+    """The refusal of a function, with the PostgreSQL way to say the same where there is a common one."""
+    return Refused("function", f"the function {name} is not allowed", place=name, hint=way(name) or OTHERWISE)
+
+
+def _name_of(node: exp.Expression) -> str:
+    """The name of a function as people write it: the last one that the parser knows, JSON_OBJECT and not J_S_O_N."""
+    names = node.sql_names() if isinstance(node, exp.Func) else [type(node).__name__]
+    return re.sub(r"(?<=\b)j_s_o_n_?b?(?=_)", "json", names[0].lower())
+
+
+def _known_unit(node: exp.Expression) -> None:
+    """The parser takes the third of DATEDIFF(day, a, b) for the unit, but that dialect has the unit first."""
+    unit = node.args.get("unit")
+    if unit is not None and unit.name.upper().rstrip("S") not in _UNITS:
+        raise Refused("function", "DATEDIFF takes two dates and no unit", place="DATEDIFF", hint=way("datediff"))
+
+
+_UNITS = word_set("MICROSECOND MILLISECOND SECOND MINUTE HOUR DAY WEEK MONTH QUARTER YEAR DECADE CENTURY")
 
 
 def _bounded_repeat(node: exp.Expression) -> None:
@@ -100,7 +119,8 @@ def _bounded_format(node: exp.Expression) -> None:
     """A template of PRINTF may hold no width of four digits, and none that a value decides."""
     template = node.expressions[0] if isinstance(node, exp.Anonymous) else node.this
     if not isinstance(template, exp.Literal) or not template.is_string or re.search(r"\d{4}|[*$]", template.this):
-        raise Refused("too-much", "a template must be written, with widths below 1,000", place="printf")
+        hint = f"Of a date: {way('format')}"
+        raise Refused("too-much", "a template must be written, with widths below 1,000", place="printf", hint=hint)
 
 
 def _bounded_series(node: exp.Expression) -> None:
@@ -151,6 +171,9 @@ def _is_small_number(node: exp.Expression | None) -> bool:
 
 
 _BOUNDS: dict[type[Any], Any] = {
+    exp.DateDiff: _known_unit,
+    exp.TimestampDiff: _known_unit,
+    exp.DatetimeDiff: _known_unit,
     exp.Repeat: _bounded_repeat,
     exp.Space: lambda node: _bounded_repeat(exp.Repeat(this=node.this, times=node.this)),
     exp.Pad: _bounded_repeat,

@@ -6,11 +6,13 @@ those, printed as PostgreSQL, and goes through the same `check` as any text: no 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from datetime import date
 
 import sqlglot
 from sqlglot.errors import ErrorLevel
+from sqlglot.tokenizer_core import Token, TokenType
 
 from mnemosyne.guard import printing
 from mnemosyne.guard.checking import check
@@ -39,20 +41,37 @@ def check_reply(
     verdict = check(sql, schema, target=target, today=today, policy=policy)
     if isinstance(verdict, SafeQuery) or verdict.code not in _UNREADABLE:
         return verdict
-    for reading in _readings(sql):
+    for reading in _readings(sql, schema):
         second = check(reading, schema, target=target, today=today, policy=policy)
         if isinstance(second, SafeQuery) or second.code not in _UNREADABLE:
             return second
     return verdict
 
 
-def _readings(sql: str) -> Iterator[str]:
-    """The one statement of the text in PostgreSQL, once for each other dialect that can read it."""
+def _readings(sql: str, schema: Schema) -> Iterator[str]:
+    """The one statement of the text in PostgreSQL, once for each other dialect that can read all of it."""
     for dialect in _OTHERS:
         try:
-            printing.refuse_tokens(sqlglot.tokenize(sql, read=dialect))
+            tokens = sqlglot.tokenize(sql, read=dialect)
+            printing.refuse_tokens(tokens)
             printed = sqlglot.transpile(sql, read=dialect, write="postgres", unsupported_level=ErrorLevel.RAISE)
         except (*PARSER_FAULTS, RecursionError, Refused):
             continue
-        if len(printed) == 1 and printed[0] != sql:
+        if len(printed) == 1 and printed[0] != sql and not _loses(tokens, printed[0], schema):
             yield printed[0]
+
+
+def _loses(tokens: Sequence[Token], printed: str, schema: Schema) -> bool:
+    """Whether a reading lost a text or a column: MySQL's DATEDIFF has two places, and what stands in a third is gone.
+
+    A format (`%Y-%m`) is written anew and may change.
+    """
+    columns = {column.name.lower() for table in schema.tables for column in table.columns}
+    counts = Counter(
+        token.text.lower().replace("'", "''")
+        for token in tokens
+        if (token.token_type == TokenType.STRING and token.text and "%" not in token.text)
+        or (token.token_type in (TokenType.VAR, TokenType.IDENTIFIER) and token.text.lower() in columns)
+    )
+    low = printed.lower()
+    return any(low.count(text) < count for text, count in counts.items())

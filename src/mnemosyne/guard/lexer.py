@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 
 from mnemosyne.guard import words
+from mnemosyne.guard.equivalents import way
 from mnemosyne.guard.query import Dialect
 from mnemosyne.guard.refused import Refused
 
@@ -53,7 +54,7 @@ def read(printed: str, target: Dialect, names: frozenset[str]) -> None:
             elif low not in keyword_or_name or (
                 called and low not in words.BEFORE_BRACKET and not _is_column_list(printed, position, previous)
             ):
-                raise _refused(printed, match.start())
+                raise _no_function(token, target) if called and way(token) else _refused(printed, match.start())
         elif kind == "name" and printed.startswith("(", position) and not _is_column_list(printed, position, previous):
             raise _refused(printed, match.start())
         before = kind or ""
@@ -75,6 +76,11 @@ def _is_column_list(printed: str, position: int, previous: str) -> bool:
     if match is None:
         return False
     return previous == "AS" or (previous in {"WITH", "RECURSIVE", ","} and match["after"] is not None)
+
+
+def _no_function(name: str, target: Dialect) -> Refused:
+    known = {"postgres": "PostgreSQL", "sqlite": "SQLite", "duckdb": "DuckDB"}[target]
+    return Refused("function", f"{known} has no function {name}", place=name, hint=way(name))
 
 
 def _refused(printed: str, position: int) -> Refused:

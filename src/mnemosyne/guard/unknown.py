@@ -7,8 +7,12 @@ from typing import NoReturn
 from sqlglot import exp
 
 from mnemosyne.guard.catalogue import Catalogue
+from mnemosyne.guard.equivalents import way
 from mnemosyne.guard.refused import Refused
 from mnemosyne.guard.scopes import Scope
+
+_CLOCK = frozenset({"sysdate", "getdate", "curdate", "today", "now"})
+"""Names that other databases read as the clock; as columns they do not exist."""
 
 
 def refuse_table(item: exp.Table, catalogue: Catalogue) -> NoReturn:
@@ -70,6 +74,8 @@ def refuse_column(name: str, preferred: list[str], holder: str, catalogue: Catal
         if known is not None and name.lower() in known.denied:
             raise Refused("denied", f"the column {table}.{name} may not be read", place=name)
     near = catalogue.nearest_columns(name, preferred)
+    if name.lower() in _CLOCK:
+        raise Refused("unknown-column", f"there is no column {name}", place=name, hint=way(name))
     if holder:
         says = f"{holder} has no column {name}"
     elif preferred:
