@@ -80,6 +80,30 @@ def test_explain_shows_every_attempt(cli: CommandLine, lab_sqlite: str) -> None:
     assert "2 attempts" in ran.err
 
 
+def test_explain_says_what_the_model_was_told(cli: CommandLine, lab_sqlite: str) -> None:
+    ran = cli("ask", "How many E.coli results in tap water?", "--db", lab_sqlite, "--explain", script=[COUNT])
+    assert "told of stored values: determinands.determinand_name = 'E. coli'; samples.matrix" in ran.err
+
+
+def test_parquet_on_a_terminal_is_told_before_the_model_is_asked(
+    cli: CommandLine, lab_sqlite: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
+    ran = cli("ask", "Who?", "--db", lab_sqlite, "--format", "parquet", "--yes", script=[NAMES])
+    assert ran.code == 2
+    assert "Parquet is not for a terminal" in ran.err
+    assert not cli.engine.prompts  # type: ignore[union-attr]
+
+
+def test_parquet_goes_through_a_pipe(cli: CommandLine, lab_sqlite: str, tmp_path: Path) -> None:
+    piped = io.TextIOWrapper(io.BytesIO())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("sys.stdout", piped)
+        assert cli("ask", "Who?", "--db", lab_sqlite, "--format", "parquet", script=[NAMES]).code == 0
+    (tmp_path / "r.parquet").write_bytes(piped.buffer.getvalue())  # type: ignore[attr-defined]
+    assert len(duckdb.sql(f"SELECT * FROM '{tmp_path / 'r.parquet'}'").fetchall()) == 3
+
+
 def test_votes_say_how_many_agree(cli: CommandLine, lab_sqlite: str) -> None:
     ran = cli("ask", "How many?", "--db", lab_sqlite, "--votes", "3", script=["SELECT 1", COUNT, COUNT])
     assert "40" in ran.out

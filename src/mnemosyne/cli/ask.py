@@ -86,6 +86,8 @@ def command(
         if form == "table":
             raise click.UsageError("A table is for the eye: choose csv, json or parquet for a file.")
     form = form or ("table" if output is None else files.format_of(output))
+    if not sql_only:
+        files.check_terminal(form, output)
     parse(url)  # a wrong name is told before half a gigabyte of weights is fetched
     policy = read_policy(policy_file) if policy_file is not None else None
     chosen = settings.load()
@@ -108,6 +110,7 @@ def command(
                 assistant.review = _Review(out, status)
             answer = assistant.ask(text)
     if explain:
+        _explain_question(err, answer)
         for number, step in enumerate(answer.steps, 1):
             console.print_step(err, step, number)
     if dialect is not None and answer.sql:
@@ -133,6 +136,14 @@ def _show_foreign(out: Console, err: Console, answer: Answer, assistant: Assista
     console.print_sql(out, shown.sql, dialect)
     err.print(shown.note, style="dim", markup=False)
     return 0
+
+
+def _explain_question(err: Console, answer: Answer) -> None:
+    """What the model was told beside the question: stored values, and the tables chosen from a larger schema."""
+    if answer.tables:
+        err.print(f"shown of the schema: {', '.join(answer.tables)}", style="dim", markup=False, soft_wrap=True)
+    if answer.hints:
+        err.print(f"told of stored values: {'; '.join(answer.hints)}", style="dim", markup=False, soft_wrap=True)
 
 
 class _Review:

@@ -35,14 +35,19 @@ def check_place(output: Path) -> None:
         raise SettingsError(f"There is no folder {output.parent}.", hint="Create it first, or choose another place.")
 
 
+def check_terminal(form: str, output: Path | None) -> None:
+    """See before any work that a file of bytes does not go to a terminal. Raises SettingsError."""
+    if form == "parquet" and output is None and sys.stdout.isatty():
+        raise SettingsError("Parquet is not for a terminal.", hint="Name a file: --output RESULT.parquet")
+
+
 def write(result: Result, form: str, output: Path | None) -> None:
     """A result to a file that appears whole or not at all, or to standard output.
 
     NULL is empty in CSV and null in JSON; bytes are `\\x` and hexadecimal digits; NaN and infinity, which
     JSON does not have, are text there. Days become DATE in Parquet. Raises SettingsError.
     """
-    if form == "parquet" and output is None and sys.stdout.isatty():
-        raise SettingsError("Parquet is not for a terminal.", hint="Name a file: --output RESULT.parquet")
+    check_terminal(form, output)
     data = {"csv": _csv, "json": _json, "parquet": _parquet}[form](result)
     if output is None:
         sys.stdout.buffer.write(data)
