@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import logging
+from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from mnemosyne.datasets import Example
     from mnemosyne.training.recipe import Recipe
     from mnemosyne.training.selection import Judge
+
+log = logging.getLogger(__name__)
 
 LAB_SEED, LAB_TODAY = 7, date(2026, 6, 15)
 """The laboratory that `database: lab` means."""
@@ -77,7 +80,10 @@ def command(
         console.stderr().print(f"Adapter: {export_newest(out) / 'adapter.gguf'}", soft_wrap=True)
         return 0
     if from_samples and not dry_run:
-        wanted = _with_samples(wanted, folder, out, from_samples, sample_questions)
+        from mnemosyne.cli import train_samples
+
+        judge = _judge(wanted, out, populations=3, skip=True) if wanted.validation else None
+        wanted = train_samples.with_samples(wanted, folder, out, judge, n=from_samples, questions=sample_questions)
     if wanted.frame != "shared-prefix":
         if dry_run:
             raise TrainingError(f"--dry-run knows the frame shared-prefix; {wanted.name} uses {wanted.frame}.")
@@ -154,72 +160,12 @@ def _dry_run(recipe: Recipe, folder: Path) -> int:
     return 0
 
 
-def _with_samples(recipe: Recipe, folder: Path, out: Path, n: int, questions: int) -> Recipe:
-    """The recipe with one more source: right answers in new forms, drawn now or by an earlier start of the run."""
-    from dataclasses import replace
+def _judge(recipe: Recipe, out: Path, populations: int = 1, skip: bool = False) -> Judge:
+    """Executes answers on the recipe's validation database with the clock frozen; `lab` can be several populations.
 
-    from mnemosyne.datasets import read_examples, write_examples
-    from mnemosyne.engines import open_engine
-    from mnemosyne.settings import load as load_settings
-    from mnemosyne.training import sampling
-    from mnemosyne.training.recipe import Source
-
-    file = out.absolute().with_name(f"{out.name}-samples.jsonl.gz")
-    err = console.stderr()
-    if file.exists():
-        err.print(f"samples: {len(read_examples(file))} of {file}", soft_wrap=True)
-    else:
-        examples, ddl_of = _asked_of_the_database(recipe, folder)
-        chosen = sampling.choose(examples, questions, recipe.seed)
-        adapter = Path(recipe.start_from, "adapter.gguf") if recipe.start_from else None
-        engine = open_engine(f"{recipe.base}+{adapter}" if adapter else recipe.base, load_settings())
-        try:
-            found = sampling.draw(
-                chosen,
-                ddl_of,
-                engine,
-                _judge(recipe, out, populations=3),
-                n=n,
-                seed=recipe.seed,
-                listen=lambda done: err.print(f"samples: {done} of {len(chosen)}") if done % 20 == 0 else None,
-            )
-        finally:
-            engine.close()
-        err.print(f"samples: {found}", soft_wrap=True)
-        if not found.kept:
-            raise TrainingError(
-                "No sampled answer was right and new.", hint="Draw more: --from-samples, --sample-questions."
-            )
-        schemas = {example.schema: ddl_of(example) for example in found.kept}
-        write_examples(file, [replace(example, schema=schemas[example.schema]) for example in found.kept])
-    return replace(recipe, data=(*recipe.data, Source(str(file))))
-
-
-def _asked_of_the_database(recipe: Recipe, folder: Path) -> tuple[list[Example], Callable[[Example], str]]:
-    """Training questions of the schema that the validation database has, and their DDL."""
-    from mnemosyne.datasets import read_examples
-    from mnemosyne.training import data
-
-    if recipe.validation is None or not recipe.validation.database:
-        raise TrainingError("--from-samples executes answers.", hint="Set validation: {database: …} in the recipe.")
-    path = data.locate(recipe.validation.path, folder)
-    validated = data.Schemas(path)
-    wanted = {validated.ddl(example) for example in read_examples(path)}
-    examples, ddl = [], {}
-    for source in recipe.data:
-        path = data.locate(source.path, folder)
-        schemas = data.Schemas(path)
-        for example in read_examples(path):
-            if schemas.ddl(example) in wanted:
-                ddl[example.id] = schemas.ddl(example)
-                examples.append(example)
-    if not examples:
-        raise TrainingError("No training question is asked of the schema of the validation set.")
-    return examples, lambda example: ddl[example.id]
-
-
-def _judge(recipe: Recipe, out: Path, populations: int = 1) -> Judge:
-    """Executes answers on the recipe's validation database with the clock frozen; `lab` can be several populations."""
+    A gold query that cannot be used stops the run. With `skip` no answer to it is right, nor to one that returns no
+    rows, which would let in every other query that finds nothing.
+    """
     from mnemosyne.databases import Limits
     from mnemosyne.evaluation.judging import Answer, Task, judge
     from mnemosyne.evaluation.ordering import order_counts
@@ -247,6 +193,10 @@ def _judge(recipe: Recipe, out: Path, populations: int = 1) -> Judge:
                 limits=Limits(timeout_seconds=10.0),
             )
             outcome = judge(task, worlds)
+            if skip and (outcome.problem or not any(outcome.rows)):
+                log.warning("no answer to %s is kept: its gold %s", example.id, outcome.problem or "returns no rows")
+                verdicts.append(False)
+                continue
             if outcome.problem:
                 raise TrainingError(
                     f"The gold query of {example.id} cannot be used: {outcome.problem}.",
