@@ -42,6 +42,8 @@ FAULTS = {
     "load_in_4bit: true": ("line 5: load_in_4bit contradicts frame shared-prefix.", "It belongs to frame trl."),
     "frame: trl\nvalidation: {path: v.jsonl}": ("line 1: frame trl chooses the checkpoint by loss.", "select: loss"),
     "frame: trl\nselect: loss\nfrozen_layers: 2": ("line 7: frozen_layers contradicts frame trl.", "Leave it out."),
+    "validation: {path: v.jsonl, questions: 0}": ("line 5: questions is 0; it is at least 1.", ""),
+    "validation: {path: v.jsonl, minutes: nan}": ("line 5: minutes is nan; it is at least 0.", ""),
     "rank: [": ("not YAML", ""),
 }
 
@@ -61,6 +63,11 @@ def test_a_source_that_is_wrong_is_named_by_its_own_line() -> None:
         parse(GOOD.replace("path", "pth"))
     with pytest.raises(RecipeError, match="line 4: weight is above 0"):
         parse(GOOD.replace("path: pairs.jsonl", "{path: pairs.jsonl, weight: 0}"))
+
+
+def test_a_name_that_is_no_folder_is_refused() -> None:
+    with pytest.raises(RecipeError, match="line 1: name is 'a/b'; it becomes the name of the run folder"):
+        parse(GOOD.replace("name: mine", "name: a/b"))
 
 
 def test_a_recipe_that_is_not_there_names_the_nearest_one() -> None:

@@ -270,9 +270,9 @@ class Trainer:
             self.stretches = [*kept, Stretch(count + 1, steps)]
 
     def checkpoint_bytes(self) -> int:
-        """What the next checkpoint needs: the whole adapter, and two moments of what is trained, fp32."""
+        """What the next checkpoint and export need: the adapter in fp32 twice and in f16, two moments of what is trained."""
         whole = sum(tensor.numel() for tensor in lora.tensors(self.model).values())
-        return 4 * whole + 8 * sum(parameter.numel() for parameter in self.named.values())
+        return 10 * whole + 8 * sum(parameter.numel() for parameter in self.named.values())
 
 
 def run(trainer: Trainer, measure: Measure | None, listen: Listen) -> None:

@@ -250,6 +250,11 @@ def _check(recipe: Recipe, reader: _Reader, node: yaml.MappingNode) -> None:
     for name, (low, high) in _BOUNDS.items():
         if not low <= getattr(recipe, name) <= high:
             raise reader.fail(at[name], f"{name} is {getattr(recipe, name)}; it lies between {low:g} and {high:g}.")
+    if not recipe.name.strip() or "/" in recipe.name:
+        raise reader.fail(at["name"], f"name is {recipe.name!r}; it becomes the name of the run folder.")
+    for name, low in (("questions", 1), ("minutes", 0), ("patience", 0)) if recipe.validation else ():
+        if not getattr(recipe.validation, name) >= low:
+            raise reader.fail(at["validation"], f"{name} is {getattr(recipe.validation, name)}; it is at least {low}.")
     if not recipe.data:
         raise reader.fail(at["data"], "data is empty.", "Name at least one JSONL file.")
     for i, source in enumerate(recipe.data):

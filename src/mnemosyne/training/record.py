@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mnemosyne import __version__
+from mnemosyne.datasets.jsonl import fingerprint
 from mnemosyne.training.loop import Trainer, peak_memory_gb
 
 if TYPE_CHECKING:
@@ -66,6 +67,9 @@ class Record:
                 }
                 for part in prepared.loaded
             ],
+            "validation": {"path": str(prepared.validation_path), "fingerprint": fingerprint(prepared.validation)}
+            if prepared.validation
+            else None,
             "steps": len(trainer.steps),
             "schedule": _schedule(trainer, len(trainer.steps)),
             "questions": sum(len(step.rows) for step in trainer.steps),

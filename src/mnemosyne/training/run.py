@@ -11,6 +11,7 @@ RUN/tensorboard/     the curves, live; RUN/loss.png and RUN/accuracy.png at the 
 from __future__ import annotations
 
 import json
+import logging
 import os
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -37,6 +38,9 @@ from mnemosyne.training.selection import Judge, Validator
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +101,8 @@ def train(
     begun = resume and bool(checkpoint.found(out / "checkpoints"))
     start = find_start(prepared) if recipe.start_from and not begun else None
     out.mkdir(parents=True, exist_ok=True)
+    if recipe.optimizer == "adamw_8bit":
+        log.warning("8-bit AdamW belongs to frame trl on an NVIDIA GPU; torch AdamW is used")
     model = base.load_model(prepared.base)
     trainer = Trainer(model, recipe, prepared.steps, out, peers)
     if not (resume and trainer.resume()) and recipe.start_from:
