@@ -69,6 +69,25 @@ def test_sft_on_a_cpu_gives_an_adapter_and_says_which_optimizer_it_used(
 
 
 @pytest.mark.slow
+def test_it_goes_on_from_an_adapter_that_llama_cpp_wrote(recipe: Recipe, small: Any, tmp_path: Path) -> None:
+    import tiny_qwen
+
+    from mnemosyne.training import adapter_gguf, base, starting, trl_frame
+
+    settings = Settings(home=small.home)
+    config = base.prepare(recipe.base, settings).config
+    matrices = tiny_qwen.random_adapter(config, 8)
+    adapter_gguf.write_gguf(tmp_path / "begin.gguf", matrices, alpha=32, name="begin")
+    few = replace(recipe, max_steps=1, learning_rate=1e-9, start_from=str(tmp_path / "begin.gguf"), validation=None)
+    adapter = trl_frame.train(few, small.folder, tmp_path / "run", settings)
+    last = starting.read(adapter)
+    assert last.alpha == 16, "the recipe's; B was rescaled"
+    for name, tensor in last.tensors.items():
+        factor = 2 if ".lora_B." in name else 1
+        torch.testing.assert_close(tensor, factor * matrices[name], rtol=2e-3, atol=1e-4, msg=name)
+
+
+@pytest.mark.slow
 def test_its_loss_is_that_of_the_shared_prefix_frame_on_the_same_rows(
     recipe: Recipe, small: Any, tmp_path: Path
 ) -> None:

@@ -91,7 +91,7 @@ def _schedule(trainer: Trainer, end: int) -> list[dict[str, int]]:
 
 def _changed(old: dict[str, Any], new: dict[str, Any]) -> dict[str, list[Any]]:
     """Field to [before, now], of the fields that differ."""
-    return {name: [old.get(name), value] for name, value in new.items() if old.get(name) != value}
+    return {name: [old[name], value] for name, value in new.items() if old.get(name, value) != value}
 
 
 def _versions() -> dict[str, str]:
