@@ -112,9 +112,14 @@ def abstain() -> None:
         scope = Grounder(schema, ValueIndex.build(database, schema)).scope
         for name in ("lab-dev", "lab-bench", "lab-unanswerable"):
             rows = questions(name)
+            clock = time.process_time()
             found = [abstention for row in rows if (abstention := scope.judge(row["question"]))]
+            spent = 1e3 * (time.process_time() - clock) / len(rows)
             kinds = {reason: sum(a.reason == reason for a in found) for reason in sorted({a.reason for a in found})}
-            print(f"{name}: {len(found)} of {len(rows)} given back ({len(found) / len(rows):.1%}), {kinds}")
+            print(
+                f"{name}: {len(found)} of {len(rows)} given back ({len(found) / len(rows):.1%}), {kinds}; "
+                f"CPU {spent:.1f} ms"
+            )
 
 
 def tables(spider: Path, count: int) -> None:

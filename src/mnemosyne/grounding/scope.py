@@ -17,6 +17,7 @@ from importlib.resources import files
 from typing import Literal
 
 from mnemosyne.grounding.synonyms import normal, singular
+from mnemosyne.grounding.unknown import BRIEF, unknown_words
 from mnemosyne.grounding.values import Mention, ValueIndex
 from mnemosyne.grounding.words import stem, vocabulary
 from mnemosyne.schema import Schema, Table, canonical_type
@@ -69,11 +70,16 @@ class Scope:
 
     def __init__(self, schema: Schema, values: ValueIndex | None = None, lexicon: Iterable[str] = ()) -> None:
         self._schema, self._values = schema, values
+        lexicon = tuple(lexicon)
         own = _known_stems(schema)
+        self._spelt = {
+            word for text in (*_names(schema), *lexicon) for word in _words(text.replace("_", " ")) if len(word) > 3
+        }
         self._known = own | {stem(word) for text in lexicon for word in _words(text)}
         tables = {stem(singular(normal(table.name))) for table in schema.tables}
         columns = [word for table in schema.tables for column in _dates(table) for word in column.lower().split("_")]
         self._happenings = {stem(word) for word in columns} - tables - {"date", "time", "at", "on"}
+        self._states = {stem(word) for table in schema.tables for word in _state_words(table)}
         concepts, self._vague = _concepts()
         self._missing = [concept for concept in concepts if not concept.covered_by & own]
 
@@ -82,7 +88,7 @@ class Scope:
         mentions = self._values.mentions(question) if self._values is not None else []
         masked = _without(question, mentions)
         asking = asking_clauses(masked)
-        text = " ".join(asking)
+        text = re.sub(r"\bfor [\w-]+ (purposes?|reasons?)\b:?", " ", " ".join(asking), flags=re.IGNORECASE)
         words = _words(text)
         coded = any(mention.how == "code" for mention in mentions)  # an event of its own: the test that failed
         return (
@@ -91,11 +97,13 @@ class Scope:
             or self._missing_concept(text, words)
             or self._missing_person(text)
             or self._missing_subject(text)
+            or self._missing_date_or_reason(text, words)
             or (Abstention("elsewhere", tuple(words)) if any(_has(text, e) for e in _listed("elsewhere")) else None)
             or (None if mentions else self._elsewhere(question))
             or self._ambiguous_value(masked)
             or self._vague_words(text, words, coded)
             or (None if coded else self._ambiguous_date(question, text, words))
+            or self._unknown(text)
         )
 
     def _missing_concept(self, text: str, words: Sequence[str]) -> Abstention | None:
@@ -118,6 +126,25 @@ class Scope:
         ]
         return Abstention("missing", tuple(dict.fromkeys(found))) if found else None
 
+    def _missing_date_or_reason(self, text: str, words: Sequence[str]) -> Abstention | None:
+        """`why …` where no column gives reasons; `when …` of a state that only a flag or a status tells."""
+        if (why := re.search(r"\bwhy (was|were|did|is|are|has|have|do|does)\b", text.lower())) and not (
+            self._known & REASONS
+        ):
+            return Abstention("missing", (why[0],))
+        stems = {stem(word) for word in words}
+        if not WHEN.search(text) or stems & self._happenings or set(words) & vocabulary("happenings"):
+            return None
+        found = [word for word in words if stem(word) in self._states and stem(word) not in self._happenings]
+        return Abstention("missing", ("when", *dict.fromkeys(found))) if found else None
+
+    def _unknown(self, text: str) -> Abstention | None:
+        if len(text.split()) > BRIEF:
+            return None
+        found = unknown_words(text, lambda word: stem(word) in self._known, self._spelt)
+        found = [word for word in found if not _is_purpose(text, word)]
+        return Abstention("missing", tuple(found)) if found else None
+
     def _is_plain(self, word: str) -> bool:
         """Whether a word is known here or anywhere; endings of adjectives and adverbs name nothing."""
         parts = (word, *word.split("-"))
@@ -137,7 +164,7 @@ class Scope:
         )
         if match is None or match[1] in vocabulary("doing"):
             return None
-        doer = stem(match[1].split()[0])
+        doer = "collect" if match[1] == "took" and re.search(r"\bsamples?\b", text) else stem(match[1].split()[0])
         if match[1] in vocabulary("overseeing") and doer not in self._known:
             return Abstention("missing", (match[0],))
         for table in self._schema.tables:
@@ -177,6 +204,8 @@ class Scope:
             "a limit": limited or measured,
             "a subject": len(words) > SHORT,
         }
+        if ranked := re.match(r"^\W*rank (the|our|all|all the) \w+\W*$", text):
+            return Abstention("ambiguous", (ranked[0].strip(" ."),))
         if (
             (top := TOP.search(text))
             and not measured
@@ -185,7 +214,12 @@ class Scope:
             return Abstention("ambiguous", (top[0],))
         for name, concept in self._vague.items():
             hits = [
-                w for w in words if w in concept.words and not re.search(rf"\b{w} (first|last|to)\b|\bat {w}\b", text)
+                w
+                for w in words
+                if w in concept.words
+                and not re.search(
+                    rf"\b{w} (first|last|to)\b|\bat {w}\b|\beverything (we|that|you|they|on|from)\b", text
+                )
             ]
             hits += [phrase for phrase in concept.phrases if _has(text, phrase)]
             if hits and not excused[name]:
@@ -211,6 +245,25 @@ class Scope:
         columns = tuple(f"{named[0].name}.{column}" for column in dates[named[0].full_name])
         return Abstention("ambiguous", (WINDOW.search(text)[0],), columns)  # type: ignore[index]
 
+
+CHANGES = re.compile(
+    r"^(raise|lower|increase|decrease|reduce|set) (the|our|all|its|every) .*\b(to|by) \d"
+    r"|^make (?!(me|a|one|two|single|list)\b).* (inactive|active|urgent|routine|approved)$|^give (every|all|the) .* instead$"
+)
+"""Requests to change data by a verb that also asks."""
+
+AHEAD = re.compile(
+    r"\b(need|expect|have|receive|get|see|estimate|fail|workload)\b.{0,20}\bnext (week|month|quarter|year|summer|winter|time)\b"
+    r"|\bshould (we|i) (expect|plan)\b|\bestimate (the )?next\b",
+    re.IGNORECASE,
+)
+"""What is asked of the time to come."""
+
+REASONS = frozenset(stem(word) for word in "reason reasons cause comment comments note notes remark".split())
+"""Stems of columns that may say why."""
+
+WHEN = re.compile(r"^\W*(since when|when|on (which|what) (date|day)|the date on which)\b", re.IGNORECASE)
+"""How a question begins that asks for a date."""
 
 TOP = re.compile(r"\btop (\d+ |three |five |ten )?(clients|customers|analysts|methods|sites|samples|determinands)\b")
 """A ranking; by what, the rest of the question must say."""
@@ -252,7 +305,7 @@ def asking_clauses(question: str) -> list[str]:
             kept.append(clause[request.start() :])
         elif "?" in clause or (asks and not tells):
             kept.append(clause)
-    return kept or [clause for clause in clauses if not TELLS.match(clause)] or clauses
+    return kept or [clause for clause in clauses if not TELLS.match(clause)] or clauses[-1:]
 
 
 REASON = re.compile(r"^(for|before|after|ahead of|during|regarding|as part of) [^,?]{3,60}, ", re.IGNORECASE)
@@ -280,6 +333,8 @@ def _write(clauses: Sequence[str]) -> Abstention | None:
             r"^(and |then |now |so |ok |hi |hello |please |kindly |just |quickly |(can|could|would|will) you |i (want|need|would like|'d like) you to |i'd like you to |let's |go ahead and |also )+",
             "", re.sub(r"[^\w' -]", " ", clause.lower()).strip(),
         )  # fmt: skip
+        if CHANGES.search(text):
+            return Abstention("write", (" ".join(text.split()[:3]),))
         words = text.split()
         if len(words) > 1 and words[0] in writes and words[1] in vocabulary("written"):
             return Abstention("write", (" ".join(words[:3]),))
@@ -288,6 +343,8 @@ def _write(clauses: Sequence[str]) -> Abstention | None:
 
 def _prediction(text: str) -> Abstention | None:
     found = [phrase for phrase in _listed("predictions") if _has(text, phrase)]
+    if not found and (ahead := AHEAD.search(text)):
+        found = [ahead[0]]
     return Abstention("prediction", tuple(found)) if found else None
 
 
@@ -321,6 +378,17 @@ def _words(text: str) -> list[str]:
 
 def _dates(table: Table) -> list[str]:
     return [c.name for c in table.columns if canonical_type(c.type) in ("DATE", "TIMESTAMP")]
+
+
+def _state_words(table: Table) -> list[str]:
+    """Words for states without a date of their own: yes-or-no columns, and the values of a status, with `leave` for `active`."""
+    flags = [c.name.lower() for c in table.columns if canonical_type(c.type) == "BOOLEAN"]
+    values = [str(v).lower() for c in table.columns if "status" in c.name.lower() for v in c.values]
+    return [*flags, *values, *(("leave", "left", "inactive") if "active" in flags else ())]
+
+
+def _names(schema: Schema) -> list[str]:
+    return [name for table in schema.tables for name in (table.name, *(column.name for column in table.columns))]
 
 
 def _known_stems(schema: Schema) -> set[str]:
