@@ -105,7 +105,7 @@ def test_what_failed_in_the_database_is_not_run_again(laboratory: Database) -> N
 
 @pytest.mark.parametrize("attack", ["DROP TABLE samples", "DELETE FROM samples", "SELECT 1; DELETE FROM samples"])
 def test_what_the_guard_refused_never_runs(laboratory: Database, attack: str) -> None:
-    answer = ask(laboratory, attack, attack)
+    answer = ask(laboratory, attack, attack, attack)
     assert answer.result is None
     assert all(step.outcome is None for step in answer.steps)
     assert answer.problem.startswith("Not run:")
