@@ -148,10 +148,10 @@ def test_on_a_terminal_the_sql_is_reviewed_before_it_runs(
 
 
 def test_standard_input_takes_what_a_command_line_cannot(cli: CommandLine, lab_sqlite: str) -> None:
-    ran = cli("ask", "-", "--db", lab_sqlite, script=[COUNT], stdin="--How many clients, \u00fcberhaupt?".encode())
+    ran = cli("ask", "-", "--db", lab_sqlite, script=[COUNT], stdin="--How many clients \u2013 all of them?".encode())
     assert ran.code == 0
     assert cli.engine is not None
-    assert "--How many clients, \u00fcberhaupt?" in cli.engine.prompts[0].tail  # type: ignore[attr-defined]
+    assert "--How many clients \u2013 all of them?" in cli.engine.prompts[0].tail  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize(

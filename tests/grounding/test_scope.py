@@ -85,6 +85,11 @@ def test_reasons_and_excuses_are_not_the_question(grounder: Grounder) -> None:
     assert judge("How many samples per courier, because the invoice run is tonight?") is not None
 
 
+def test_them_may_mean_what_the_question_has_named(grounder: Grounder) -> None:
+    assert grounder.scope.judge("How many clients - all of them?") is None
+    assert grounder.scope.judge("How many of them are there?") is not None
+
+
 def test_another_schema_has_other_gaps() -> None:
     shop = Grounder(SHOP).scope
     assert shop.judge("What is the average price of each product?") is None

@@ -221,7 +221,7 @@ class Scope:
                     rf"\b{w} (first|last|to)\b|\bat {w}\b|\beverything (we|that|you|they|on|from)\b", text
                 )
             ]
-            hits += [phrase for phrase in concept.phrases if _has(text, phrase)]
+            hits += [phrase for phrase in concept.phrases if _has(text, phrase) and not _points_back(text, phrase)]
             if hits and not excused[name]:
                 return Abstention("ambiguous", tuple(dict.fromkeys(hits)))
         return None
@@ -366,6 +366,11 @@ def _is_purpose(text: str, word: str) -> bool:
         )
         is not None
     )
+
+
+def _points_back(text: str, phrase: str) -> bool:
+    """Whether *of them* comes late enough to mean something that the same question has named: *clients, all of them*."""
+    return phrase.startswith("of ") and re.match(rf"\W*(\w+\W+){{4,}}{phrase}\b", text.lower()) is not None
 
 
 def _has(text: str, phrase: str) -> bool:
