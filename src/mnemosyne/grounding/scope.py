@@ -194,7 +194,14 @@ class Scope:
         text = re.sub(r"\bmost recent(ly)?\b|\bstandard deviation\b", " ", text.lower())
         words = [word for word in words if word in text]
         measured = (
-            coded or bool(set(words) & vocabulary("measures")) or bool(re.search(r"\bhow (many|much)\b", text.lower()))
+            coded
+            or bool(set(words) & vocabulary("measures"))
+            or bool(
+                re.search(
+                    r"\bhow (many|much)\b|\b(by|in terms of) (the )?(number|count|share|samples|results)\b",
+                    text.lower(),
+                )
+            )
         )
         dated = bool(re.search(r"\d|\b(last|this|past|since|today|yesterday|previous|current)\b", text.lower()))
         limited = bool(re.search(r"\d|\b(limit|limits|than|specification|average|median)\b", text.lower()))
