@@ -1,8 +1,6 @@
 """Words of a question that nothing here knows: no table, column, value, synonym or lexicon entry, and no ordinary word.
 
-An unknown word counts where a noun stands, after an article, a preposition or a word that asks, or at the beginning;
-an unknown participle counts after a form of *be* or *have*. Anywhere else it may be any verb or adverb, and says nothing
-in a long question; in a brief one every word is needed.
+Only brief questions are looked at, where every word is needed; in a longer one an unknown word may be said in passing.
 """
 
 from __future__ import annotations
@@ -22,16 +20,6 @@ BRIEF = 12
 LONG = 7
 """Letters of a word that may hold two slips of the finger."""
 
-BEFORE_NOUNS = frozenset(
-    "a an the our your my their its his her this that these those any no some each every all both which what whose "
-    "of for per by with without in on at from to into against about between via under "
-    "list show give find count average mean total number many much and or".split()
-)
-"""Words after which an unknown word is a noun or belongs to one."""
-
-BEFORE_PARTICIPLES = frozenset("is are was were be been being got not has have had never".split())
-"""Words after which an unknown word that ends in -ed is what was done."""
-
 ADVERBS = ("ly", "est", "ing", "wise", "ish", "able", "ible", "ful", "less", "ive", "ous", "ical")
 """Endings of words that name nothing by themselves."""
 
@@ -43,20 +31,12 @@ def unknown_words(text: str, is_known: Callable[[str], bool], names: Iterable[st
     """
     found: list[str] = []
     before, spelt = "", frozenset(names)
-    brief = len(text.split()) <= BRIEF
     for match in re.finditer(r"[^\W\d_]+(?:['’-][^\W\d_]+)*|[^\w\s'’]|\d+", text):
         said = match.group()
         word = re.sub(r"['’]s?$", "", said.lower().replace("’", "'"))
         opens = not before or before in ".?!;:"
-        counts = brief or opens or before in BEFORE_NOUNS or (word.endswith("ed") and before in BEFORE_PARTICIPLES)
         is_name = (said[:1].isupper() and not opens) or said.isupper()
-        if (
-            counts
-            and not is_name
-            and word[:1].isalpha()
-            and len(word) >= SHORTEST
-            and not _is_plain(word, is_known, spelt)
-        ):
+        if not is_name and word[:1].isalpha() and len(word) >= SHORTEST and not _is_plain(word, is_known, spelt):
             found.append(word)
         before = word if word.isalpha() or opens else said
     return list(dict.fromkeys(found))
