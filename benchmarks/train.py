@@ -147,14 +147,14 @@ def ours(recipe: Any, weights: Any, tokenizer: Any, rows: Any) -> dict[str, Any]
 
 
 def stock(recipe: Any, weights: Any, tokenizer: Any, rows: Any) -> dict[str, Any]:
-    import torch
     from transformers import AutoModelForCausalLM
     from trl import SFTConfig, SFTTrainer
 
+    from mnemosyne.engines import precision
     from mnemosyne.training import trl_frame
     from mnemosyne.training.loop import peak_memory_gb
 
-    model = AutoModelForCausalLM.from_pretrained(weights.folder, dtype=torch.bfloat16)
+    model = AutoModelForCausalLM.from_pretrained(weights.folder, dtype=precision.dtype())
     with tempfile.TemporaryDirectory() as folder:
         place = trl_frame.Place(cuda=False, bitsandbytes=False)
         settings = trl_frame._arguments(replace(recipe, frame="trl"), Path(folder), place, 1)

@@ -78,7 +78,7 @@ def assert_same_greedy_tokens(small: Any, adapter: Path) -> None:
     ddl = Schema.from_ddl((small.folder / "schemas" / "mine.sql").read_text()).to_ddl()
     prompts = [prompt.build(ddl, e.question) for e in read_examples(small.folder / "valid.jsonl")[:4]]
     dense = base.prepare(str(small.gguf), settings)
-    model, tokenizer = base.load_model(dense, "float32"), base.load_tokenizer(dense)
+    model, tokenizer = base.load_model(dense, "fp32"), base.load_tokenizer(dense)
     lora.attach(model, 8, 16, TARGETS, 0)
     plain = model.state_dict()["model.layers.0.self_attn.q_proj.lora_b"].abs().sum()
     lora.load(model, dict(starting.read(adapter).tensors))

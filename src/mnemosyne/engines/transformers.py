@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from mnemosyne.engines import Completion, Sampling
+from mnemosyne.engines import Completion, Sampling, precision
 from mnemosyne.errors import EngineError, MissingExtra, PromptTooLong, UnknownModel, WeightsError, WeightsUnavailable
 from mnemosyne.prompt import STOPS, Prompt
 from mnemosyne.settings import Settings
@@ -136,7 +136,7 @@ def _load(name: str, settings: Settings) -> tuple[Any, Any]:
     try:
         tokenizer = AutoTokenizer.from_pretrained(source, **place)
         options = place | ({"quantization_config": _dequantising()} if "gguf_file" in place else {})
-        model = AutoModelForCausalLM.from_pretrained(source, dtype=torch.bfloat16, **options)
+        model = AutoModelForCausalLM.from_pretrained(source, dtype=precision.dtype(), **options)
     except (OSError, ValueError, KeyError) as error:
         line = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         what = WeightsUnavailable if isinstance(error, OSError) else WeightsError

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from mnemosyne import prompt
+from mnemosyne.engines import precision
 from mnemosyne.errors import ReleaseError
 from mnemosyne.weights import Model
 
@@ -126,11 +127,10 @@ def demand(agreements: Sequence[Agreement]) -> None:
 
 def from_transformers(folder: Path, asked: Sequence[Probe], *, adapter: Path | None = None) -> list[Reference]:
     """Greedy answers of a folder of dense weights in transformers, with a PEFT adapter on it if one is given."""
-    import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     tokenizer = AutoTokenizer.from_pretrained(folder)
-    model: Any = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.bfloat16)
+    model: Any = AutoModelForCausalLM.from_pretrained(folder, dtype=precision.dtype())
     if adapter is not None:
         model = _with_peft(model, adapter)
     model.eval()

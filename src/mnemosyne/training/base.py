@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from mnemosyne import weights
+from mnemosyne.engines import precision
 from mnemosyne.errors import TrainingError
 from mnemosyne.settings import Settings
 
@@ -86,16 +87,15 @@ def _dequantise(gguf: Path, folder: Path) -> None:
         os.rename(target, folder)
 
 
-def load_model(base: Base, dtype: str = "bfloat16") -> Any:
-    """The dense model, frozen, with tree attention. `dtype` is a torch name."""
-    import torch
+def load_model(base: Base, kind: precision.Precision = "auto") -> Any:
+    """The dense model in a precision, frozen, with tree attention."""
     from transformers import AutoModelForCausalLM
 
     from mnemosyne.training import attention
 
     attention.register()
     model = AutoModelForCausalLM.from_pretrained(
-        base.folder, dtype=getattr(torch, dtype), attn_implementation=attention.NAME
+        base.folder, dtype=precision.dtype(kind), attn_implementation=attention.NAME
     )
     return model.requires_grad_(False)
 

@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mnemosyne.engines import precision
 from mnemosyne.errors import TrainingError
 from mnemosyne.training import plan
 from mnemosyne.training.packing import packed_tokens
@@ -118,11 +119,12 @@ def memory(config: Mapping[str, Any], recipe: Recipe, weight_bytes: int, pack_to
     inputs = 2 * int(config["hidden_size"])
     kept = pack_tokens * (layer + trained * inputs if recipe.recompute else trained * layer)
     working = pack_tokens * inner * 2 * 6 + 128 * vocabulary * 12
-    return PROCESS_BYTES + weight_bytes + adapter + kept + working
+    wider = precision.dtype(recipe.precision).itemsize // 2  # than bf16
+    return PROCESS_BYTES + adapter + wider * (weight_bytes + kept + working)
 
 
 def layer_bytes(config: Mapping[str, Any], rank: int) -> int:
-    """Bytes that one layer keeps for backward, a token: in bf16, with adapters on all seven matrices."""
+    """Bytes that one layer keeps for backward, a token: in bf16 (in fp32 twice as many), with adapters on all seven matrices."""
     width, inner = int(config["hidden_size"]), int(config["intermediate_size"])
     heads, shared = int(config["num_attention_heads"]), int(config["num_key_value_heads"])
     keys = shared * width // heads
@@ -169,10 +171,11 @@ def _timed(
     from mnemosyne.training.packing import pack
 
     attention.register()
+    kind = precision.dtype(recipe.precision)
     values = {**config, "num_hidden_layers": layers, "layer_types": ["full_attention"] * layers}
     shape = AutoConfig.for_model(**values)
     with torch.device("meta"):
-        model = AutoModelForCausalLM.from_config(shape, dtype=torch.bfloat16, attn_implementation=attention.NAME)
+        model = AutoModelForCausalLM.from_config(shape, dtype=kind, attn_implementation=attention.NAME)
     model = model.to_empty(device="cpu")
     for parameter in model.parameters():
         parameter.data.fill_(0.01)

@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 import yaml
 
+from mnemosyne.engines.precision import Precision
 from mnemosyne.errors import RecipeError
 
 SHIPPED = resources.files("mnemosyne.data") / "recipes"
@@ -103,6 +104,9 @@ class Recipe:
     """Sequences of one pass (frames `trl`, `grpo`); 0 is the whole batch."""
     pack_tokens: int = 3072
     """Tokens of one pass at most (frame `shared-prefix`): this bounds the memory."""
+    precision: Precision = "auto"
+    """Of the frozen weights and of the activations. `auto`: bf16, or fp32 (twice the memory) where the processor
+    multiplies that faster, as those without AMX or AVX-512 BF16 do. Adapters are fp32 in any case."""
     recompute: bool = False
     """Keep only the input of each layer and compute the rest again in backward: less memory, a third more time."""
     max_tokens: int = 2048

@@ -103,7 +103,7 @@ def train(
     out.mkdir(parents=True, exist_ok=True)
     if recipe.optimizer == "adamw_8bit":
         log.warning("8-bit AdamW belongs to frame trl on an NVIDIA GPU; torch AdamW is used")
-    model = base.load_model(prepared.base)
+    model = base.load_model(prepared.base, recipe.precision)
     trainer = Trainer(model, recipe, prepared.steps, out, peers)
     if not (resume and trainer.resume()) and recipe.start_from:
         lora.load(model, starting.tensors(start or find_start(prepared), recipe))

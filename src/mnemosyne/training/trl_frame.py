@@ -19,6 +19,7 @@ from typing import Any
 from mnemosyne import prompt
 from mnemosyne.datasets.example import Example
 from mnemosyne.datasets.jsonl import read_examples
+from mnemosyne.engines import precision
 from mnemosyne.errors import MissingExtra, TrainingError, UnknownModel
 from mnemosyne.settings import Settings
 from mnemosyne.training import adapter_gguf, base, data, starting
@@ -121,7 +122,7 @@ def _load(recipe: Recipe, source: str, place: Place, start: starting.Start | Non
             bnb_4bit_use_double_quant=True,
             bnb_4bit_compute_dtype=torch.bfloat16,
         )
-    model = AutoModelForCausalLM.from_pretrained(source, dtype=torch.bfloat16, **options)
+    model = AutoModelForCausalLM.from_pretrained(source, dtype=precision.dtype(recipe.precision), **options)
     if start is not None:
         from peft import get_peft_model, get_peft_model_state_dict, set_peft_model_state_dict
 
