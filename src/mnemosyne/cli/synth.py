@@ -14,6 +14,7 @@ import click
 from mnemosyne.cli import console
 
 if TYPE_CHECKING:
+    from mnemosyne.synthesis.checking import Checked
     from mnemosyne.synthesis.generate import Progress
 
 
@@ -40,6 +41,10 @@ if TYPE_CHECKING:
     "--paraphrase", "model", metavar="MODEL",
     help="Also ask this model for other words, kept where it then gives the gold's rows: OUTPUT/paraphrases.jsonl.gz.",
 )  # fmt: skip
+@click.option(
+    "--check", "written", type=click.Path(exists=True, dir_okay=False, path_type=Path), metavar="PAIRS.jsonl",
+    help="Make none: judge pairs that you wrote (question, sql); those that pass go to OUTPUT/checked.jsonl.gz.",
+)  # fmt: skip
 @click.option("--quiet", "-q", is_flag=True, help="No progress.")
 def command(
     url: str,
@@ -55,6 +60,7 @@ def command(
     ray: bool,
     name: str,
     model: str | None,
+    written: Path | None,
     quiet: bool,
 ) -> int:
     """Synthesise verified question-SQL pairs for the schema of a database.
@@ -72,6 +78,8 @@ def command(
         url, output, count, seed, lexicon, Privacy(frozenset(exclude), frozenset(disguise)),
         today.date() if today else None, name, workers, ray,
     )  # fmt: skip
+    if written is not None:
+        return _check(own.check(order, written, Linker), output)
     _, file = own.prepare(order)
     if only_draft:
         click.echo(f"The lexicon is {file}. Edit it, then run the same command without --draft.")
@@ -88,6 +96,19 @@ def command(
     if made.exhausted:
         click.echo(f"Fewer than the {count:,} wanted: add words to {file}, or rows to the database.", err=True)
     return 0 if made.examples else 1
+
+
+def _check(verdicts: Iterator[Checked], output: Path) -> int:
+    """Say what is wrong with each pair that does not pass."""
+    passed = refused = 0
+    for verdict in verdicts:
+        if verdict.example is not None:
+            passed += 1
+            continue
+        refused += 1
+        click.echo(f"line {verdict.line}: {verdict.question}\n    {verdict.reason}")
+    click.echo(f"{passed:,} pairs pass, {refused:,} do not: {output / 'checked.jsonl.gz'}")
+    return 0 if passed else 1
 
 
 @contextmanager

@@ -7,17 +7,20 @@ and `work/` (populations and finished blocks; safe to delete when all is done).
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 from mnemosyne.databases import open_database
-from mnemosyne.datasets.jsonl import fingerprint, write_examples
+from mnemosyne.datasets.example import Example
+from mnemosyne.datasets.jsonl import fingerprint, read_lines, write_examples
 from mnemosyne.errors import SchemaError
 from mnemosyne.schema import Schema
 from mnemosyne.synthesis import lexicon as lexicons
 from mnemosyne.synthesis.block import Link, Maker, Plan
+from mnemosyne.synthesis.checking import Checked, Checker
 from mnemosyne.synthesis.drafting import draft
 from mnemosyne.synthesis.generate import Made, Progress, generate
 from mnemosyne.synthesis.pools import Privacy, read_pools
@@ -28,6 +31,9 @@ from mnemosyne.synthesis.world import World
 
 KEEP = (1.0, 0.75, 0.55)
 """Share of the rows that each population keeps; the first one is the database as it is."""
+
+CHECKED_NEIGHBOURS = 8
+"""Neighbours tried for a pair that a person wrote: there are few such pairs, and each is worth it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,8 +158,7 @@ def synthesise(order: Order, progress: Progress | None = None, linker: Any = Non
     work = order.folder / "work" / mark
     made = generate(recipe, plan, order.count, work=work, workers=order.workers, ray=order.ray, progress=progress)
     write_examples(order.folder / "pairs.jsonl.gz", made.examples)
-    (order.folder / "schemas").mkdir(exist_ok=True)
-    (order.folder / "schemas" / f"{words.name.replace('/', '-')}.sql").write_text(schema.to_ddl() + "\n", "utf-8")
+    write_schema(order.folder, words.name, schema)
     page = (
         f"# {len(made.examples):,} pairs for {words.name}\n\nSeed {order.seed}, fingerprint {fingerprint(made.examples)}, "
         f"CURRENT_DATE frozen at {recipe.today}.\n\n"
@@ -161,6 +166,38 @@ def synthesise(order: Order, progress: Progress | None = None, linker: Any = Non
     page += verification_page("Verification", made) + "\n" + coverage_page("Coverage", cover(made.examples, schema))
     (order.folder / "report.md").write_text(page, "utf-8")
     return made
+
+
+def check(order: Order, pairs: Path, linker: Any = None) -> Iterator[Checked]:
+    """Judge pairs that people wrote, on the populations of `synthesise`; those that pass go to `checked.jsonl.gz`.
+
+    `pairs` is JSON Lines of `question`, `sql` (PostgreSQL) and perhaps `tier`. The file is written when the last verdict has
+    been taken. Raises DatasetError, SchemaError, DatabaseError.
+    """
+    schema = own_schema(order.url)
+    rows = list(read_lines(pairs))
+    databases = [open_database(f"duckdb:///{file}") for file in populations(order, schema)]
+    passed: list[Example] = []
+    try:
+        links: list[Link] = []
+        if linker is not None and not order.privacy.disguise:
+            links = [linker(database, schema, order.privacy).hints for database in databases]
+        verifier = Verifier(databases, schema, order.today or date.today(), most=CHECKED_NEIGHBOURS)
+        for verdict in Checker(verifier, order.name, links=links, source=pairs.name.split(".")[0]).check(rows):
+            if verdict.example is not None:
+                passed.append(verdict.example)
+            yield verdict
+    finally:
+        for database in databases:
+            database.close()
+    write_examples(order.folder / "checked.jsonl.gz", passed)
+    write_schema(order.folder, order.name, schema)
+
+
+def write_schema(folder: Path, name: str, schema: Schema) -> None:
+    """Write the DDL where readers of the pairs look for it."""
+    (folder / "schemas").mkdir(parents=True, exist_ok=True)
+    (folder / "schemas" / f"{name.replace('/', '-')}.sql").write_text(schema.to_ddl() + "\n", "utf-8")
 
 
 def reword(order: Order, made: Made, model: str) -> tuple[int, int]:

@@ -34,6 +34,8 @@ class Verdict:
 
     reason: str = ""
     """Why the pair is not kept; empty when it is."""
+    twin: str = ""
+    """The neighbour with the same rows everywhere, where that is the reason."""
     rows: int = 0
     """Rows on the first population that gave any."""
     tried: Counter[str] = field(default_factory=Counter)
@@ -93,7 +95,7 @@ class Verifier:
             if apart:
                 verdict.told_apart[neighbour.kind] += 1
             elif neighbour.required:
-                verdict.reason = f"not told apart: {neighbour.kind}"
+                verdict.reason, verdict.twin = f"not told apart: {neighbour.kind}", print_sql(neighbour.tree)
                 return
 
     def _told_apart(self, neighbour: Neighbour, golds: list[Result], ordered: bool) -> bool | None:
