@@ -88,7 +88,7 @@ def lexicon() -> lexicons.Lexicon:
     return lexicons.parse(text, schema(), where="lexicon.yaml")
 
 
-def populations(folder: Path) -> list[str]:
+def populations(folder: Path, scale: float = SCALE) -> list[str]:
     """The populations as DuckDB files, made where they are missing."""
     from filelock import FileLock
 
@@ -96,9 +96,10 @@ def populations(folder: Path) -> list[str]:
     urls = []
     with FileLock(folder / "populations.lock"):
         for seed in SEEDS:
-            path = folder / f"lab-{seed}-{TODAY:%Y%m%d}.duckdb"
+            size = "" if scale == SCALE else f"-x{scale:g}"
+            path = folder / f"lab-{seed}-{TODAY:%Y%m%d}{size}.duckdb"
             if not path.exists():
-                create(f"duckdb:///{path}", seed=seed, scale=SCALE, today=TODAY)
+                create(f"duckdb:///{path}", seed=seed, scale=scale, today=TODAY)
             urls.append(f"duckdb:///{path}")
     return urls
 
@@ -115,7 +116,7 @@ def written() -> list[Example]:
 
 _NEUTRAL = (
     "generate.py", "cluster.py", "report.py", "drafting.py", "own.py", "populations.py", "sets.py", "build_sets.py",
-    "set_reports.py", "create.py", "writers.py",
+    "set_reports.py", "create.py", "writers.py", "checking.py", "check_pairs.py",
 )  # fmt: skip
 """Files that put blocks together, report or write; what is inside a block does not depend on them."""
 
