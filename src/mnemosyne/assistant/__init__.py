@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from mnemosyne import guard, prompt
+from mnemosyne.assistant import mending
 from mnemosyne.assistant.answers import DECLINED, Answer, Options, Step, for_people
 from mnemosyne.assistant.voting import vote
 from mnemosyne.databases import Database, Limits
@@ -272,6 +273,10 @@ class Assistant:
         are drawn at the temperature of votes, each with a seed of its own. What failed once is not run again.
         """
         tried = {_words_of(failed.sql): failed}
+        if self.options.repairs and (mended := self._mended(failed)) is not None:
+            yield mended
+            if not mended.problem:
+                return
         draw = Sampling(max_tokens=self.options.max_tokens, seed=self.options.seed)
         for number in range(1, self.options.repairs + 1):
             if not failed.repairable:
@@ -293,9 +298,23 @@ class Assistant:
             if known is not None and self.options.temperature <= 0:
                 return
 
+    def _mended(self, failed: Step) -> Step | None:
+        """The draft with what its joins or groups lack, where that is certain and the result passes the guard."""
+        sql = None
+        if isinstance(failed.checked, Refusal) and failed.checked.code in ("unknown-column", "unknown-table"):
+            sql = mending.mend(failed.sql, self.grounder.schema)
+        elif isinstance(failed.outcome, Failure) and "GROUP BY" in failed.outcome.message:
+            sql = mending.group(failed.sql)
+        if sql is None:
+            return None
+        step = self._try_sql("mend", sql, Completion(sql, logprobs=failed.completion.logprobs))
+        return None if isinstance(step.checked, Refusal) else step
+
     def _try(self, kind: Literal["draft", "repair", "vote"], completion: Completion) -> Step:
         """Check one draft and, if it passes and may run, run it."""
-        sql = prompt.extract_sql(completion.text)
+        return self._try_sql(kind, prompt.extract_sql(completion.text), completion)
+
+    def _try_sql(self, kind: Literal["draft", "mend", "repair", "vote"], sql: str, completion: Completion) -> Step:
         checked = (
             guard.check_reply(sql, self.schema, target=self.dialect, today=self.options.today, policy=self.policy)
             if sql

@@ -48,8 +48,8 @@ class Options:
 class Step:
     """One attempt: what the model wrote and what became of it."""
 
-    kind: Literal["draft", "repair", "vote"]
-    """Why it was written."""
+    kind: Literal["draft", "mend", "repair", "vote"]
+    """Why it was written; `mend` is a draft whose joins or groups were completed without a model."""
     sql: str
     """What the model wrote, empty when there was no SQL in its reply."""
     checked: SafeQuery | Refusal

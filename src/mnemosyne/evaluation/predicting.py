@@ -222,7 +222,7 @@ def _from_answer(example: str, answer: Answer, way: Way) -> Prediction:
     return Prediction(
         example,
         "" if answer.abstained else answer.written,
-        repairs=sum(step.kind == "repair" for step in answer.steps),
+        repairs=sum(step.kind in ("mend", "repair") for step in answer.steps),
         votes=way.votes,
         agreement=answer.agreement,
         refusal=_why_not(answer),
