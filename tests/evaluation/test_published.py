@@ -62,3 +62,22 @@ def test_a_page_without_a_place_for_figures_is_left_alone(run: Path, tmp_path: P
     with pytest.raises(EvaluationError, match="no place for figures"):
         publish(page, [run])
     assert page.read_text() == "# Mine\n"
+
+
+def test_rows_of_an_earlier_run_stay_until_they_are_measured_again(run: Path, tmp_path: Path) -> None:
+    page = tmp_path / "results.md"
+    page.write_text(f"{BEGIN}\n{END}\n")
+    publish(page, [run])
+    later = json.loads((run / "run.json").read_text())
+    later["made"] = "2026-07-01T10:00:00"
+    tuned = json.loads(json.dumps(later["systems"][0])) | {"label": "tuned (greedy)", "model": "tuned"}
+    later["systems"] = [tuned]
+    (run / "run.json").write_text(json.dumps(later))
+    publish(page, [run])
+    text = page.read_text()
+    assert text.index("| base (greedy)") < text.index("| tuned (greedy)")
+    assert "measured earlier, 2026-06-15: base (greedy)" in text
+    later["bench"]["identity"] = "another clock"
+    (run / "run.json").write_text(json.dumps(later))
+    publish(page, [run])
+    assert "base (greedy)" not in page.read_text()

@@ -39,9 +39,27 @@ def publish(page: Path, runs: Sequence[Path]) -> None:
     """Add finished runs to the page. Raises EvaluationError."""
     home = page.with_suffix("")
     for folder in runs:
-        text = json.dumps(small(record.load(folder)), ensure_ascii=False, indent=1)
-        write_whole(home / f"{folder.name}.json", text + "\n")
+        file = home / f"{folder.name}.json"
+        run = small(record.load(folder))
+        if file.exists():
+            run = with_earlier(run, json.loads(file.read_text(encoding="utf-8")))
+        write_whole(file, json.dumps(run, ensure_ascii=False, indent=1) + "\n")
     write_whole(page, renewed(page))
+
+
+def with_earlier(run: Record, earlier: Record) -> Record:
+    """The run with the rows of an earlier one that it does not measure again; nothing of another bench or metric."""
+    if any(run["bench"][key] != earlier["bench"][key] for key in ("fingerprint", "identity")):
+        return run
+    again = {system["label"] for system in run["systems"]}
+    kept = [
+        {"made": earlier["made"]} | system
+        for system in earlier["systems"]
+        if system["label"] not in again and run["metric"] == earlier["metric"]
+    ]
+    labels = {system["label"] for system in kept}
+    pairs = [pair for pair in earlier["pairs"] if {pair["first"], pair["second"]} <= labels]
+    return run | {"systems": [*kept, *run["systems"]], "pairs": [*pairs, *run["pairs"]]}
 
 
 def renewed(page: Path) -> str:
@@ -147,6 +165,9 @@ def _recipe(run: Record, name: str) -> str:
     ]
     if test:
         lines.append(f"- self-test: {test['golds']} of {test['golds']} golds on {', '.join(test['engines'])}")
+    for made in dict.fromkeys(system["made"][:10] for system in run["systems"] if "made" in system):
+        labels = [system["label"] for system in run["systems"] if system.get("made", "")[:10] == made]
+        lines.append(f"- measured earlier, {made}: {'; '.join(labels)}")
     weights = {system["model"]: system["weights"] for system in run["systems"]}
     for model, known in weights.items():
         shas = ", ".join(f"{what} `{value}`" for what, value in known.items() if what != "base")
