@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from mnemosyne.datasets import read_examples
 from mnemosyne.errors import TrainingError
 from mnemosyne.settings import Settings
 from mnemosyne.training import recipe as recipes
@@ -63,6 +64,15 @@ def test_sft_on_a_cpu_gives_an_adapter_and_says_which_optimizer_it_used(
     assert losses[-1] < losses[0]
     assert any("eval_loss" in entry for entry in history)
     assert (adapter / "adapter.gguf").is_file()
+    record = json.loads((tmp_path / "run" / "run.json").read_text())
+    assert record["result"]["steps"] == 3
+    assert record["result"]["best"]["loss"] == min(e["eval_loss"] for e in history if "eval_loss" in e)
+    assert [part["rows"] for part in record["data"]] == [
+        len(read_examples(small.folder / part["path"])) for part in record["data"]
+    ]
+    assert len(record["base"]["sha256"]) == 64
+    assert recipes.load(tmp_path / "run" / "recipe.yaml").frame == "trl"
+    assert (tmp_path / "run" / "loss.png").stat().st_size > 5_000
     tensors = load_file(adapter / "adapter_model.safetensors")
     assert len(tensors) == 2 * 7 * 2
     assert max(tensor.abs().max() for name, tensor in tensors.items() if "lora_B" in name) > 0
@@ -143,6 +153,7 @@ def test_grpo_steps_on_the_reward_of_executed_answers(recipe: Recipe, small: Any
     adapter = trl_frame.train(few, small.folder, tmp_path / "run", Settings(home=small.home), judge=judge)
     history = json.loads((tmp_path / "run" / "log.json").read_text())
     assert len([entry for entry in history if "reward" in entry]) == 2
+    assert (tmp_path / "run" / "reward.png").stat().st_size > 5_000
     assert (adapter / "adapter.gguf").is_file()
 
 

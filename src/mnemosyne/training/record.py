@@ -7,6 +7,7 @@ import json
 import os
 import platform
 import time
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -33,7 +34,7 @@ class Record:
         """What is about to be run; a resumed run notes the sitting, and which fields of the recipe it changed."""
         old: dict[str, Any] = json.loads(self._path.read_text()) if self._path.is_file() else {}
         facts = self._facts(trainer)
-        sitting = {"from_step": trainer.done, "started": _now()}
+        sitting = {"from_step": trainer.done, "started": now()}
         changed = _changed(old.get("recipe", facts["recipe"]), facts["recipe"])
         sittings = [*old.get("sittings", []), sitting | ({"changed": changed} if changed else {})]
         self._write({**facts, "sittings": sittings})
@@ -48,7 +49,7 @@ class Record:
             "hours": round(trainer.hours, 4),
             "peak_memory_gb": round(peak_memory_gb(), 2),
             "best": asdict(best) if best else None,
-            "finished": _now(),
+            "finished": now(),
         }
         self._write(facts)
 
@@ -73,14 +74,19 @@ class Record:
             "steps": len(trainer.steps),
             "schedule": _schedule(trainer, len(trainer.steps)),
             "questions": sum(len(step.rows) for step in trainer.steps),
-            "versions": {"mnemosyne": __version__, "python": platform.python_version()} | _versions(),
-            "machine": {"processor": _processor(), "cores": os.cpu_count()},
+            "versions": versions(),
+            "machine": machine(),
         }
 
     def _write(self, facts: dict[str, Any]) -> None:
-        partial = self._path.with_suffix(".partial")
-        partial.write_text(json.dumps(facts, indent=2) + "\n")
-        partial.replace(self._path)
+        write(self._path, facts)
+
+
+def write(path: Path, facts: Mapping[str, Any]) -> None:
+    """Write a run record, whole or not at all."""
+    partial = path.with_suffix(".partial")
+    partial.write_text(json.dumps(facts, indent=2) + "\n")
+    partial.replace(path)
 
 
 def _schedule(trainer: Trainer, end: int) -> list[dict[str, int]]:
@@ -94,14 +100,20 @@ def _changed(old: dict[str, Any], new: dict[str, Any]) -> dict[str, list[Any]]:
     return {name: [old[name], value] for name, value in new.items() if old.get(name, value) != value}
 
 
-def _versions() -> dict[str, str]:
-    found = {}
+def versions() -> dict[str, str]:
+    """Versions of Mnemosyne, Python and the libraries that matter to a run."""
+    found = {"mnemosyne": __version__, "python": platform.python_version()}
     for name in LIBRARIES:
         try:
             found[name] = importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError:
             continue
     return found
+
+
+def machine() -> dict[str, Any]:
+    """What a run ran on."""
+    return {"processor": _processor(), "cores": os.cpu_count()}
 
 
 def _processor() -> str:
@@ -113,5 +125,6 @@ def _processor() -> str:
     return platform.processor()
 
 
-def _now() -> str:
+def now() -> str:
+    """This moment, UTC."""
     return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())

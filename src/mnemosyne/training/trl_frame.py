@@ -11,6 +11,7 @@ import importlib.util
 import json
 import logging
 import os
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +23,7 @@ from mnemosyne.datasets.jsonl import read_examples
 from mnemosyne.engines import precision
 from mnemosyne.errors import MissingExtra, TrainingError, UnknownModel
 from mnemosyne.settings import Settings
-from mnemosyne.training import adapter_gguf, base, data, starting
+from mnemosyne.training import adapter_gguf, base, data, starting, trl_record
 from mnemosyne.training.recipe import Recipe
 from mnemosyne.training.rows import Row, encoder
 
@@ -83,29 +84,35 @@ def train(
     if out.exists() and any(out.iterdir()) and not resume:
         raise TrainingError(f"{out} is not empty.", hint="--resume goes on there; --out names another folder.")
     out.mkdir(parents=True, exist_ok=True)
-    name, source = _source(recipe, settings)
+    name, source, sha256 = _source(recipe, settings)
     saved = _newest(out) if resume else None
     start = starting.find(recipe, folder, settings) if recipe.start_from and not saved else None
     model, tokenizer = _load(recipe, source, place, start)
     make = _sft if recipe.frame == "trl" else _grpo
     trainer = make(recipe, folder, out, model, tokenizer, place, judge)
+    facts = trl_record.start(recipe, folder, out, name, sha256)
+    started = time.perf_counter()
     trainer.train(resume_from_checkpoint=saved)
+    hours = (time.perf_counter() - started) / 3600
     target = out / ("best" if getattr(trainer.args, "load_best_model_at_end", False) else "last")
     export(trainer.model, recipe, name, target)
     (out / "log.json").write_text(json.dumps(trainer.state.log_history, indent=1) + "\n")
+    trl_record.finish(out, facts, trainer.state.log_history, hours)
     return target
 
 
-def _source(recipe: Recipe, settings: Settings) -> tuple[str, str]:
-    """The base as (name, what transformers loads): a folder, dequantised catalogue weights, or a hub repository."""
+def _source(recipe: Recipe, settings: Settings) -> tuple[str, str, str]:
+    """The base as (name, what transformers loads, sha256 of its GGUF or nothing): a folder, dequantised catalogue
+    weights, or a hub repository."""
     if (Path(recipe.base) / "config.json").is_file():
-        return recipe.base, recipe.base
+        return recipe.base, recipe.base, ""
     try:
-        return recipe.base, str(base.prepare(recipe.base, settings).folder)
+        dense = base.prepare(recipe.base, settings)
+        return recipe.base, str(dense.folder), dense.sha256
     except UnknownModel:
         if recipe.base.count("/") != 1:
             raise
-        return recipe.base, recipe.base
+        return recipe.base, recipe.base, ""
 
 
 def _load(recipe: Recipe, source: str, place: Place, start: starting.Start | None) -> tuple[Any, Any]:
