@@ -90,14 +90,16 @@ def train(
     model, tokenizer = _load(recipe, source, place, start)
     make = _sft if recipe.frame == "trl" else _grpo
     trainer = make(recipe, folder, out, model, tokenizer, place, judge)
-    facts = trl_record.start(recipe, folder, out, name, sha256)
+    first = trainer.is_world_process_zero()
+    facts = trl_record.start(recipe, folder, out, name, sha256) if first else {}
     started = time.perf_counter()
     trainer.train(resume_from_checkpoint=saved)
     hours = (time.perf_counter() - started) / 3600
     target = out / ("best" if getattr(trainer.args, "load_best_model_at_end", False) else "last")
     export(trainer.model, recipe, name, target)
     (out / "log.json").write_text(json.dumps(trainer.state.log_history, indent=1) + "\n")
-    trl_record.finish(out, facts, trainer.state.log_history, hours)
+    if first:
+        trl_record.finish(out, facts, trainer.state.log_history, hours)
     return target
 
 
