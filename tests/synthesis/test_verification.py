@@ -105,3 +105,15 @@ def test_the_clock_of_a_verifier_is_frozen(laboratories: list[Database], schema:
     sql = tree("SELECT sample_id FROM samples WHERE received_date >= CURRENT_DATE - INTERVAL '30 days'")
     assert Verifier(laboratories, schema, date(2026, 6, 15)).judge(sql, Random(0)).reason == ""
     assert Verifier(laboratories, schema, date(2096, 6, 15)).judge(sql, Random(0)).reason == "empty"
+
+
+def test_a_dropped_is_not_null_is_tried_but_not_required_however_the_query_was_made() -> None:
+    import sqlglot
+
+    parsed = sqlglot.parse_one("SELECT a FROM t WHERE b IS NOT NULL AND c = 1 AND d IS NULL", read="postgres")
+    dropped = {print_sql(n.tree): n.required for n in neighbours(parsed) if n.kind == "dropped condition"}
+    assert dropped == {
+        "SELECT a FROM t WHERE c = 1 AND d IS NULL": False,
+        "SELECT a FROM t WHERE b IS NOT NULL AND d IS NULL": True,
+        "SELECT a FROM t WHERE b IS NOT NULL AND c = 1": True,
+    }

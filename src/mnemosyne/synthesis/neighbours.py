@@ -58,6 +58,9 @@ def _links(part: exp.Expression) -> bool:
 
 
 def _is_not_null(part: exp.Expression) -> bool:
+    """Composed or parsed: sqlglot's parser writes the negation into the IS itself."""
+    if isinstance(part, exp.Is):
+        return bool(part.args.get("negate")) and isinstance(part.expression, exp.Null)
     return isinstance(part, exp.Not) and isinstance(part.this, exp.Is)
 
 
