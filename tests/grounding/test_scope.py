@@ -125,4 +125,4 @@ def test_questions_that_people_wrote_are_answered(grounder: Grounder) -> None:
     from mnemosyne.datasets import read_examples
 
     asked = [e.question for e in read_examples(str(files("mnemosyne") / "data" / "sets" / "lab-written.jsonl.gz"))][::3]
-    assert sum(grounder.scope.judge(question) is not None for question in asked) <= 0.025 * len(asked)
+    assert sum(grounder.scope.judge(question) is not None for question in asked) <= 0.03 * len(asked)

@@ -275,8 +275,9 @@ class Assistant:
         tried = {_words_of(failed.sql): failed}
         if self.options.repairs and (mended := self._mended(failed)) is not None:
             yield mended
-            if not mended.problem:
+            if not mended.repairable:
                 return
+            tried[_words_of(mended.sql)] = mended
         draw = Sampling(max_tokens=self.options.max_tokens, seed=self.options.seed)
         for number in range(1, self.options.repairs + 1):
             if not failed.repairable:
@@ -302,7 +303,7 @@ class Assistant:
         """The draft with what its joins or groups lack, where that is certain and the result passes the guard."""
         sql = None
         if isinstance(failed.checked, Refusal) and failed.checked.code in ("unknown-column", "unknown-table"):
-            sql = mending.mend(failed.sql, self.grounder.schema)
+            sql = mending.mend(failed.sql, self.schema)
         elif isinstance(failed.outcome, Failure) and "GROUP BY" in failed.outcome.message:
             sql = mending.group(failed.sql)
         if sql is None:
@@ -380,7 +381,7 @@ def signs_of(answer: Answer) -> Signs:
 
 def _signs(chosen: Step, steps: Sequence[Step]) -> Signs:
     empty = isinstance(chosen.outcome, Result) and not any(_says(row) for row in chosen.outcome.rows)
-    return Signs(chosen.completion.logprobs, sum(step.kind == "repair" for step in steps), empty)
+    return Signs(chosen.completion.logprobs, sum(step.kind in ("mend", "repair") for step in steps), empty)
 
 
 def _no_sql(completion: Completion) -> Refusal:

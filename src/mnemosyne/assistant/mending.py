@@ -1,9 +1,9 @@
 """Joins that a draft forgot, added by the schema's keys: no model is asked, and nothing is guessed.
 
 Small models write `WHERE d.category = …` without joining determinands, or ask a table for a column that its parent
-has. Where exactly one table has the column, and one shortest way of foreign keys from child to parent leads there
-from the tables of the query, that join is what was meant: it can neither add nor multiply rows. Anything less
-certain is left to the model that repairs.
+has. Where one table alone can be meant, and one shortest way of foreign keys from child to parent leads there from
+the tables of that SELECT, the join is what was meant: it multiplies no row, and where a key may be empty it is an
+outer one, so that it loses none. Anything less certain is left to the model that repairs.
 """
 
 from __future__ import annotations
@@ -20,14 +20,22 @@ from mnemosyne.schema import ForeignKey, Schema, Table
 FAR = 3
 """Joins at most that one column may need."""
 
+Way = list[tuple[ForeignKey, Table, Table]]
+"""Keys from child to parent: (key, child, parent) each."""
+
 
 def mend(sql: str, schema: Schema) -> str | None:
-    """The query with the joins that its columns need, or None when nothing certain can be done."""
+    """The query with the joins that its columns need, or None when nothing certain can be done.
+
+    `schema` is the whole one: what a policy hides must not look as if it were missing.
+    """
     try:
         tree = sqlglot.parse_one(sql, read="postgres")
         selects = [(one.expression, one) for one in traverse_scope(tree) if isinstance(one.expression, exp.Select)]
         changed = sum(_Select(select, scope, schema).mend() for select, scope in selects)
-        return tree.sql(dialect="postgres") if changed else None
+        if not changed or any(_says_nothing(node) for node in tree.find_all(exp.Binary)):
+            return None
+        return tree.sql(dialect="postgres")
     except (SqlglotError, RecursionError, _Unsure):
         return None
 
@@ -41,29 +49,30 @@ class _Select:
 
     def __init__(self, select: exp.Select, scope: Scope, schema: Schema) -> None:
         self.select, self.scope, self.schema = select, scope, schema
-        self.tables = {
-            alias: table
-            for alias, source in scope.sources.items()
-            if isinstance(source, exp.Table) and (table := schema.table(source.name)) is not None
-        }
-        self.others = {alias for alias, source in scope.sources.items() if not isinstance(source, exp.Table)}
-        self.own = set(scope.selected_sources)
-        self.outer = set(_around(scope))
-        self.was_alone = len(self.own) == 1
+        self.own = dict.fromkeys(scope.selected_sources)
+        self.tables: dict[str, Table] = {}
+        for alias in self.own:
+            source = scope.sources.get(alias)
+            if isinstance(source, exp.Table) and (table := _stored(source, schema)) is not None:
+                self.tables[alias] = table
+        self.around = set(_around(scope))
+        self.optional = _optional(select)
+        self.renamed: dict[str, str] = {}
+        self.outputs = {item.alias.lower() for item in select.expressions if item.alias}
 
     def mend(self) -> int:
         """Add what is missing; how many columns were given a table."""
-        outputs = {item.alias.lower() for item in self.select.expressions if item.alias}
-        changed = 0
-        for column in list(self._columns()):
-            name, alias = column.name.lower(), column.table
-            if self._is_known(alias, name) or (not alias and name in outputs):
-                continue
-            column.set("table", exp.to_identifier(self._holder(column, alias, name)))
-            changed += 1
-        if changed and self.was_alone:
-            self._qualify()
-        return changed
+        first, alone = next(iter(self.own), ""), len(self.own) == 1
+        missing = [column for column in self._columns() if not self._is_known(column)]
+        if not missing:
+            return 0
+        if any(column.find_ancestor(exp.Join) is not None for column in missing):
+            raise _Unsure  # a join on a column that is not there: the way itself is wrong
+        for column in missing:
+            column.set("table", exp.to_identifier(self._holder(column)))
+        if alone:
+            self._qualify(first)
+        return len(missing)
 
     def _columns(self) -> Iterator[exp.Column]:
         """The columns of this SELECT itself, not those of queries inside it."""
@@ -71,39 +80,52 @@ class _Select:
             if isinstance(node, exp.Column) and not isinstance(node.this, exp.Star):
                 yield node
 
-    def _is_known(self, alias: str, name: str) -> bool:
+    def _is_known(self, column: exp.Column) -> bool:
         """Whether a source in sight has the column; what subqueries and outer queries offer is not judged."""
+        alias, name = column.table, column.name.lower()
         if alias and alias not in self.own:
-            return alias in self.outer
+            return alias in self.around
         if alias:
-            return alias in self.others or _has(self.tables.get(alias), name)
-        return bool(self.others or self.outer) or any(_has(table, name) for table in self.tables.values())
+            return alias not in self.tables or _has(self.tables[alias], name)
+        if name in self.outputs or self.scope.is_subquery or len(self.tables) < len(self.own):
+            return True
+        return any(_has(table, name) for table in self.tables.values())
 
-    def _holder(self, column: exp.Column, alias: str, name: str) -> str:
-        """The alias of the one table that has a column, joined now if it must be. Raises _Unsure."""
-        inside = [a for a in self.own if _has(self.tables.get(a), name)]
+    def _holder(self, column: exp.Column) -> str:
+        """The alias of the one table that can be meant, joined now if it must be. Raises _Unsure."""
+        alias, name = column.table, column.name.lower()
+        if alias in self.renamed:
+            if _has(self.tables[self.renamed[alias]], name):
+                return self.renamed[alias]
+            raise _Unsure
+        unjoined = bool(alias) and alias not in self.own
+        inside = [a for a, table in self.tables.items() if _has(table, name)]
+        if unjoined:
+            inside = [a for a in inside if alias.lower() in (a.lower(), self.tables[a].name.lower())]
         if len(inside) == 1:
             return inside[0]
         holders = [table for table in self.schema.tables if _has(table, name)]
-        if alias and alias not in self.own:  # the draft's name for a table that it did not join
+        if unjoined:  # the draft's name for a table that it did not join
             holders = [table for table in holders if table.name[:1].lower() == alias[:1].lower()]
-        if inside or not holders:
-            raise _Unsure
-        ways = sorted(
-            ((way, start) for holder in holders for start in sorted(self.own) for way in self._ways(start, holder)),
-            key=lambda found: len(found[0]),
-        )
-        if not ways or (len(ways) > 1 and len(ways[0][0]) == len(ways[1][0])):
+        ways = [(way, start) for holder in holders for start in self.own for way in self._ways(start, holder)]
+        reached = {id(way[-1][2]) for way, _ in ways}
+        shortest = min((len(way) for way, _ in ways), default=0)
+        ways = [found for found in ways if len(found[0]) == shortest]
+        if inside or len(reached) != 1 or len(ways) != 1:
             raise _Unsure
         way, at = ways[0]
-        for key, child, parent in way:
-            at = self._join(at, key, child, parent, alias if parent is way[-1][2] else "")
+        for key, _, parent in way:
+            at = self._join(at, key, parent, alias if unjoined and parent is way[-1][2] else "")
+        if unjoined:
+            if at in self.renamed.values():
+                raise _Unsure  # two names for one table: a self-join was meant
+            self.renamed[alias] = at
         return at
 
-    def _ways(self, start: str, holder: Table) -> Iterator[list[tuple[ForeignKey, Table, Table]]]:
+    def _ways(self, start: str, holder: Table) -> Iterator[Way]:
         """Ways of keys from a table of the query, child to parent, to the holder."""
         first = self.tables.get(start)
-        paths: list[tuple[Table, list[tuple[ForeignKey, Table, Table]]]] = [(first, [])] if first else []
+        paths: list[tuple[Table, Way]] = [(first, [])] if first is not None else []
         for _ in range(FAR):
             longer = []
             for table, path in paths:
@@ -117,50 +139,62 @@ class _Select:
                     longer.append((parent, way))
             paths = longer
 
-    def _join(self, at: str, key: ForeignKey, child: Table, parent: Table, wished: str) -> str:
+    def _join(self, at: str, key: ForeignKey, parent: Table, wished: str) -> str:
         """Join a parent to the source `at`, unless it is there already; its alias."""
-        for alias in self.own:
-            if self.tables.get(alias) is parent:
+        for alias, table in self.tables.items():
+            if table is parent:
                 return alias
         keys = key.references or parent.primary_key
-        if len(keys) != len(key.columns):
+        if len(keys) != len(key.columns) or parent.name.lower() in {name.lower() for name in self.scope.cte_sources}:
             raise _Unsure
         alias = self._free(parent, wished)
         on = exp.and_(*(
             exp.EQ(this=exp.column(mine, table=at), expression=exp.column(theirs, table=alias))
             for mine, theirs in zip(key.columns, keys, strict=True)
         ))  # fmt: skip
-        joined = (
-            exp.alias_(exp.to_table(parent.name), alias, table=True)
-            if alias != parent.name
-            else exp.to_table(parent.name)
-        )
-        self.select.append("joins", exp.Join(this=joined, on=on))
+        item = exp.table_(parent.name, db=parent.namespace or None)
+        empty = any(c.nullable for c in self.tables[at].columns if c.name in key.columns)
+        if empty or at in self.optional:
+            self.optional.add(alias)
+        for join in self.select.args.get("joins") or []:
+            if not (join.kind or join.side or join.method or join.args.get("on") or join.args.get("using")):
+                join.set("kind", "CROSS")  # a comma binds less tightly than the new JOIN
+        joined = item if alias == parent.name else exp.alias_(item, alias, table=True)
+        self.select.append("joins", exp.Join(this=joined, on=on, side="LEFT" if alias in self.optional else None))
         self.tables[alias] = parent
-        self.own.add(alias)
+        self.own[alias] = None
         return alias
 
     def _free(self, table: Table, wished: str) -> str:
         """A name for a joined table: the draft's own, the table's first letter, or the table's name."""
-        taken = set(self.tables) | self.others | self.outer
+        taken = {name.lower() for name in (*self.own, *self.around)}
         short = any(alias != found.name for alias, found in self.tables.items())
         for name in (wished, table.name[:1].lower() if short else "", table.name):
-            if name and name not in taken:
+            if name and name.lower() not in taken:
                 return name
         raise _Unsure
 
-    def _qualify(self) -> None:
-        """Say whose each bare column is, now that there are several tables."""
+    def _qualify(self, first: str) -> None:
+        """Say whose each bare column is, now that there are several tables: the one that the draft had."""
+        for item in self.select.expressions:
+            if isinstance(item, exp.Star):
+                item.replace(exp.Column(this=exp.Star(), table=exp.to_identifier(first)))
         for column in self._columns():
-            if not column.table:
-                holders = [alias for alias in self.own if _has(self.tables.get(alias), column.name.lower())]
-                first = next(iter(self.scope.selected_sources))
-                if holders:
-                    column.set("table", exp.to_identifier(first if first in holders else holders[0]))
+            name = column.name.lower()
+            ordered = column.find_ancestor(exp.Order) is not None and name in self.outputs
+            if column.table or ordered:
+                continue
+            if _has(self.tables.get(first), name):
+                column.set("table", exp.to_identifier(first))
+            elif name not in self.outputs:
+                raise _Unsure
 
 
 def group(sql: str) -> str | None:
-    """The query with every plain output column of an aggregating SELECT in its GROUP BY, or None when nothing lacks."""
+    """The query with every plain output column of its grouped SELECTs in their GROUP BY, or None when nothing lacks.
+
+    Only what is grouped already, or counts: `SELECT name, MAX(day)` without GROUP BY may mean the one row of that day.
+    """
     try:
         tree = sqlglot.parse_one(sql, read="postgres")
     except (SqlglotError, RecursionError):
@@ -168,29 +202,63 @@ def group(sql: str) -> str | None:
     changed = False
     for select in tree.find_all(exp.Select):
         grouping = select.args.get("group")
-        listed = {item.sql() for item in grouping.expressions} if grouping is not None else set()
-        if grouping is None and not any(_collects(item) for item in select.expressions):
+        if grouping is not None and (grouping.args.get("all") or grouping.find(exp.Rollup, exp.Cube, exp.GroupingSets)):
             continue
+        if grouping is None and not _counts(select):
+            continue
+        listed = {item.sql() for item in grouping.expressions} if grouping is not None else set()
         for position, item in enumerate(select.expressions, 1):
             inner = item.unalias()
             lacks = not {inner.sql(), item.alias_or_name, str(position)} & listed
-            plain = inner.find(exp.AggFunc, exp.Window, exp.Subquery) is None
+            plain = inner.find(exp.AggFunc, exp.Window, exp.Query, exp.Star) is None
             if lacks and plain and inner.find(exp.Column) is not None:
                 select.group_by(inner.copy(), copy=False)
                 changed = True
     return tree.sql(dialect="postgres") if changed else None
 
 
-def _collects(item: exp.Expression) -> bool:
-    """Whether an output column makes its SELECT an aggregating one: a window alone does not."""
-    return any(not isinstance(found.parent, exp.Window) for found in item.find_all(exp.AggFunc))
+def _counts(select: exp.Select) -> bool:
+    """Whether a SELECT without GROUP BY collects rows, and not only for the one row of an extreme."""
+    found = [
+        node
+        for item in select.expressions
+        for node in item.walk(prune=lambda node: isinstance(node, (exp.Query, exp.Window)))
+        if isinstance(node, exp.AggFunc)
+    ]
+    return bool(found) and not any(isinstance(node, (exp.Max, exp.Min)) for node in found)
+
+
+def _stored(source: exp.Table, schema: Schema) -> Table | None:
+    """The stored table that an item of FROM is."""
+    return schema.table(f"{source.db}.{source.name}" if source.db else source.name)
 
 
 def _around(scope: Scope) -> Iterator[str]:
-    """The names in FROM of the queries around a subquery; a CTE or a table in FROM sees none."""
-    while scope.is_subquery and scope.parent is not None:
+    """The names in FROM of all queries around this one: a subquery and a LATERAL see them."""
+    while scope.parent is not None:
         scope = scope.parent
-        yield from scope.selected_sources
+        if isinstance(scope.expression, exp.Select):
+            yield from scope.selected_sources
+
+
+def _optional(select: exp.Select) -> set[str]:
+    """The sources whose rows an outer join may leave empty."""
+    found: set[str] = set()
+    source = select.args.get("from_") or select.args.get("from")
+    before = {source.this.alias_or_name} if source is not None else set()
+    for join in select.args.get("joins") or []:
+        if join.side in ("LEFT", "FULL"):
+            found.add(join.this.alias_or_name)
+        if join.side in ("RIGHT", "FULL"):
+            found |= before
+        before.add(join.this.alias_or_name)
+    return found
+
+
+def _says_nothing(node: exp.Binary) -> bool:
+    """Whether a comparison compares a column with itself."""
+    left, right = node.args.get("this"), node.args.get("expression")
+    return isinstance(left, exp.Column) and isinstance(right, exp.Column) and left == right
 
 
 def _has(table: Table | None, name: str) -> bool:

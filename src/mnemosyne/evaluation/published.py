@@ -168,10 +168,11 @@ def _recipe(run: Record, name: str) -> str:
     for made in dict.fromkeys(system["made"][:10] for system in run["systems"] if "made" in system):
         labels = [system["label"] for system in run["systems"] if system.get("made", "")[:10] == made]
         lines.append(f"- measured earlier, {made}: {'; '.join(labels)}")
-    weights = {system["model"]: system["weights"] for system in run["systems"]}
-    for model, known in weights.items():
-        shas = ", ".join(f"{what} `{value}`" for what, value in known.items() if what != "base")
-        lines.append(f"- {model}: {shas or 'weights unknown'}")
+    for system in run["systems"]:
+        shas = ", ".join(f"{what} `{value}`" for what, value in system["weights"].items() if what != "base")
+        line = f"- {system['model']}: {shas or 'weights unknown'}"
+        if line not in lines:
+            lines.append(line)
     return "\n".join(lines)
 
 

@@ -203,7 +203,7 @@ class Scope:
     def _vague_words(self, text: str, words: Sequence[str], coded: bool) -> Abstention | None:
         text = re.sub(r"\bmost recent(ly)?\b|\bstandard deviations?\b", " ", text.lower())
         text = re.sub(
-            r"\b(best|worst|good|bad|better|worse) (first|last|values?|results?|figures?|readings?|counts?)\b",
+            r"\b(best|worst|good|bad|better|worse) (first|last)\b",
             " ",
             text,
         )
@@ -288,7 +288,8 @@ CALLS = re.compile(r"^\W*(good (morning|afternoon|evening|day)|(night|day|early|
 """A greeting, or who speaks."""
 
 IN_PASSING = re.compile(
-    r"\bbroken down\b|\bstandard deviations?\b|\bfor [\w-]+ (purposes?|reasons?)\b:?|\bspen[dt]\b(?=.{0,25}\b(days?|weeks?|months?)\b)|\bshift(?= (against|from|versus|in|on)\b)"
+    r"\bbroken down\b|\bstandard deviations?\b|\bfor [\w-]+ (purposes?|reasons?)\b:?|\bshift(?= (against|from|versus)\b)"
+    r"|\bspen[dt]\b(?= (more|less|longer|over|under|at least|up to|\d+|\w+) (than )?(\d+ )?(days?|weeks?|months?)\b)"
     r"|\b(sales|finance|accounts|billing|quality|marketing) (team|people|department|desk|office)\b",
     re.IGNORECASE,
 )
@@ -316,8 +317,8 @@ SHORT = 9
 """A question of more words says itself what `that client` or `the same` is."""
 
 TALKATIVE = 20
-"""A request of more words speaks of contracts, shifts and complaints without asking for them: of the 1,250 questions of lab-written,
-which all have answers, most that were given back for a concept were longer."""
+"""A request of more words speaks of contracts, shifts and complaints without asking for them: of the first 1,250 questions of
+lab-written, which all have answers, most that were given back for a concept were longer."""
 
 MANY_DATES = 3
 """A table with fewer dates has one that is meant by default."""
@@ -379,9 +380,8 @@ def _write(clauses: Sequence[str]) -> Abstention | None:
         if CHANGES.search(text):
             return Abstention("write", (" ".join(text.split()[:3]),))
         words = text.split()
-        if words[:1] == ["add"] and set(words[1:4]) & (
-            vocabulary("measures") | {"column", "row", "name", "names", "date"}
-        ):
+        further = vocabulary("measures") | {"column", "name", "names", "date"}
+        if words[:1] == ["add"] and set(words[1:4]) & further and not {"to", "into"} & set(words):
             continue  # a further column of what was asked before
         if len(words) > 1 and words[0] in writes and words[1] in vocabulary("written"):
             return Abstention("write", (" ".join(words[:3]),))
