@@ -62,13 +62,22 @@ def laboratory(lab_sqlite: str) -> Iterator[Database]:
             "SELECT r.analyst_id FROM samples AS s JOIN results AS r ON s.sample_id = r.sample_id",
         ),
         (
+            "SELECT client_name FROM clients WHERE EXISTS (SELECT 1 FROM samples WHERE client_id = c.client_id)",
+            "SELECT client_name FROM clients WHERE EXISTS(SELECT 1 FROM samples "
+            "WHERE samples.client_id = clients.client_id)",
+        ),
+        (
+            "SELECT s.matrix FROM samples WHERE s.status = 'Reported'",
+            "SELECT samples.matrix FROM samples WHERE samples.status = 'Reported'",
+        ),
+        (
             "WITH t AS (SELECT matrix, COUNT(*) AS n FROM results GROUP BY matrix) SELECT matrix FROM t WHERE n > 3",
             "WITH t AS (SELECT samples.matrix, COUNT(*) AS n FROM results JOIN samples ON results.sample_id = "
             "samples.sample_id GROUP BY samples.matrix) SELECT matrix FROM t WHERE n > 3",
         ),
     ],
 )
-def test_a_join_that_only_one_way_of_keys_allows_is_added(draft: str, mended: str) -> None:
+def test_a_join_or_an_alias_that_only_one_way_of_keys_allows_is_added(draft: str, mended: str) -> None:
     assert isinstance(guard.check(draft, LAB), guard.Refusal)
     assert mend(draft, LAB) == mended
     assert isinstance(guard.check(mended, LAB), SafeQuery)
@@ -90,6 +99,7 @@ def test_a_join_that_only_one_way_of_keys_allows_is_added(draft: str, mended: st
         "SELECT 1 FROM worksheets w JOIN analysts a ON w.analyst_id = a.analyst_id WHERE c.active",  # a client's
         "SELECT 1 FROM results r1 WHERE r1.numeric_value > r2.numeric_value",  # a self-join
         "SELECT 1 FROM results r WHERE s1.matrix = 'Raw Milk' AND s2.matrix = 'Raw Meat'",  # two samples
+        "SELECT 1 FROM samples WHERE EXISTS (SELECT 1 FROM samples WHERE client_id = s.client_id)",  # which samples?
         "SELECT COUNT(*) FROM results r WHERE active",  # of the analyst, or of the client?
         "WITH samples AS (SELECT * FROM samples) SELECT 1 FROM results r WHERE s.status = 'x'",  # another samples
     ],

@@ -55,7 +55,12 @@ class _Select:
             source = scope.sources.get(alias)
             if isinstance(source, exp.Table) and (table := _stored(source, schema)) is not None:
                 self.tables[alias] = table
-        self.around = set(_around(scope))
+        self.around = dict.fromkeys(name for parent in _around(scope) for name in parent.selected_sources)
+        self.bare = [name for name, table in self.tables.items() if name == table.name]
+        for parent in _around(scope):
+            for name, (_, source) in parent.selected_sources.items():
+                if isinstance(source, exp.Table) and source.name == name and _stored(source, schema) is not None:
+                    self.bare.append(name)
         self.optional = _optional(select)
         self.renamed: dict[str, str] = {}
         self.outputs = {item.alias.lower() for item in select.expressions if item.alias}
@@ -99,6 +104,11 @@ class _Select:
                 return self.renamed[alias]
             raise _Unsure
         unjoined = bool(alias) and alias not in self.own
+        meant = [one for one in self.bare if unjoined and one[:1].lower() == alias.lower()]
+        if meant:  # an alias that FROM forgot to give: `FROM samples … WHERE s.status`
+            if len(meant) > 1 or not _has(self.schema.table(meant[0]), name):
+                raise _Unsure
+            return meant[0]
         inside = [a for a, table in self.tables.items() if _has(table, name)]
         if unjoined:
             inside = [a for a in inside if alias.lower() in (a.lower(), self.tables[a].name.lower())]
@@ -233,12 +243,12 @@ def _stored(source: exp.Table, schema: Schema) -> Table | None:
     return schema.table(f"{source.db}.{source.name}" if source.db else source.name)
 
 
-def _around(scope: Scope) -> Iterator[str]:
-    """The names in FROM of all queries around this one: a subquery and a LATERAL see them."""
+def _around(scope: Scope) -> Iterator[Scope]:
+    """The SELECTs around this one: a subquery and a LATERAL see the names in their FROM."""
     while scope.parent is not None:
         scope = scope.parent
         if isinstance(scope.expression, exp.Select):
-            yield from scope.selected_sources
+            yield scope
 
 
 def _optional(select: exp.Select) -> set[str]:
