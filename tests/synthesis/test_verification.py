@@ -107,13 +107,11 @@ def test_the_clock_of_a_verifier_is_frozen(laboratories: list[Database], schema:
     assert Verifier(laboratories, schema, date(2096, 6, 15)).judge(sql, Random(0)).reason == "empty"
 
 
-def test_a_dropped_is_not_null_is_tried_but_not_required_however_the_query_was_made() -> None:
-    import sqlglot
-
+def test_a_dropped_is_not_null_of_a_written_query_is_known_as_one() -> None:
     parsed = sqlglot.parse_one("SELECT a FROM t WHERE b IS NOT NULL AND c = 1 AND d IS NULL", read="postgres")
-    dropped = {print_sql(n.tree): n.required for n in neighbours(parsed) if n.kind == "dropped condition"}
+    dropped = {print_sql(n.tree): n.not_null for n in neighbours(parsed) if n.kind == "dropped condition"}
     assert dropped == {
-        "SELECT a FROM t WHERE c = 1 AND d IS NULL": False,
-        "SELECT a FROM t WHERE b IS NOT NULL AND d IS NULL": True,
-        "SELECT a FROM t WHERE b IS NOT NULL AND c = 1": True,
+        "SELECT a FROM t WHERE c = 1 AND d IS NULL": True,
+        "SELECT a FROM t WHERE b IS NOT NULL AND d IS NULL": False,
+        "SELECT a FROM t WHERE b IS NOT NULL AND c = 1": False,
     }

@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 QUESTIONS = (
     "How many samples were received in the last 30 days?",
     "Show the five clients with the most failed results this year, with the number of failures.",
-    "For each month, what percentage of coliform results in drinking water failed?",
+    "Which determinands had a failure rate above 5 % this year? Determinand and failure rate.",
 )
-"""Of rising difficulty: one table, a join with grouping, a rate over joined tables by month."""
+"""Of rising difficulty: one table, a join with grouping, a rate over joined tables with a condition on it."""
 
 
 @click.command("demo")

@@ -34,7 +34,7 @@ def check(files: Iterable[Path], home: Path, source: str) -> Iterator[tuple[Path
     databases = [open_database(url) for url in sets.populations(home, SCALE)]
     try:
         checker = Checker(
-            Verifier(databases, known, sets.TODAY, most=CHECKED_NEIGHBOURS),
+            Verifier(databases, known, sets.TODAY, most=CHECKED_NEIGHBOURS, careful=False),
             "lab",
             links=[ValueIndex.build(database, known).hints for database in databases],
             protected=OverlapIndex(sets.written()),

@@ -25,6 +25,8 @@ class Neighbour:
     """The changed query."""
     required: bool = True
     """Whether the pair is only kept when this neighbour gives other rows."""
+    not_null: bool = False
+    """Whether a parsed `IS NOT NULL` was dropped: what people write to be safe, and data need not show."""
 
 
 def neighbours(tree: exp.Expression) -> Iterator[Neighbour]:
@@ -58,10 +60,12 @@ def _links(part: exp.Expression) -> bool:
 
 
 def _is_not_null(part: exp.Expression) -> bool:
-    """Composed or parsed: sqlglot's parser writes the negation into the IS itself."""
-    if isinstance(part, exp.Is):
-        return bool(part.args.get("negate")) and isinstance(part.expression, exp.Null)
     return isinstance(part, exp.Not) and isinstance(part.this, exp.Is)
+
+
+def _parsed_is_not_null(part: exp.Expression) -> bool:
+    """The same from sqlglot's parser, which writes the negation into the IS itself."""
+    return isinstance(part, exp.Is) and bool(part.args.get("negate")) and isinstance(part.expression, exp.Null)
 
 
 def _dropped(tree: exp.Expression) -> Iterator[Neighbour]:
@@ -83,7 +87,9 @@ def _dropped(tree: exp.Expression) -> Iterator[Neighbour]:
                     other.set("this", exp.and_(*rest, copy=False))
                 else:
                     other.pop()
-                yield Neighbour("dropped condition", root, required=not _is_not_null(part))
+                yield Neighbour(
+                    "dropped condition", root, required=not _is_not_null(part), not_null=_parsed_is_not_null(part)
+                )
 
 
 def _verdict(tree: exp.Expression) -> Iterator[Neighbour]:

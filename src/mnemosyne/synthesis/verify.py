@@ -49,11 +49,14 @@ class Verifier:
 
     def __init__(
         self, databases: Sequence[Database], schema: Schema, today: date | None = None, seconds: float = 10.0,
-        most: int = MAX_NEIGHBOURS,
+        most: int = MAX_NEIGHBOURS, careful: bool = True,
     ) -> None:  # fmt: skip
-        """`databases` hold the same schema with different rows and are of one dialect; `most` neighbours are tried."""
+        """`databases` hold the same schema with different rows and are of one dialect; `most` neighbours are tried.
+
+        `careful=False` forgives an `IS NOT NULL` that changes no rows, in queries that people wrote.
+        """
         self.databases, self.schema, self.today = list(databases), schema, today
-        self.most = most
+        self.most, self.careful = most, careful
         self.limits = Limits(timeout_seconds=seconds, max_rows=MAX_ROWS)
 
     def judge(self, tree: exp.Expression, rng: Random, ordered: bool = False) -> Verdict:
@@ -94,7 +97,7 @@ class Verifier:
             verdict.tried[neighbour.kind] += 1
             if apart:
                 verdict.told_apart[neighbour.kind] += 1
-            elif neighbour.required:
+            elif neighbour.required and (self.careful or not neighbour.not_null):
                 verdict.reason, verdict.twin = f"not told apart: {neighbour.kind}", print_sql(neighbour.tree)
                 return
 
