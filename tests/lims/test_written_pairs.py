@@ -1,4 +1,4 @@
-"""lab-written: pairs that people wrote, in one spelling, apart from every evaluation question."""
+"""lab-written: pairs written one by one, in one spelling, apart from every evaluation question."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """In what precision a processor multiplies fastest.
 
-Processors with AMX or AVX-512 BF16 multiply bf16 matrices at twice the speed of fp32 and more; those without
+Processors with AMX or AVX-512 BF16 multiply bf16 matrices in hardware; those without
 emulate it (measured on two cores with AVX2: 0.8 against 153 GFLOP/s), so the weights are worth their double
 memory in fp32 there. Nothing is looked up: both are timed once, on a small product.
 """

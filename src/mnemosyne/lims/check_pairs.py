@@ -1,4 +1,4 @@
-"""`python -m mnemosyne.lims.check_pairs FILE.jsonl … -o SET.jsonl.gz`: pairs about the laboratory that people wrote.
+"""`python -m mnemosyne.lims.check_pairs FILE.jsonl … -o SET.jsonl.gz`: pairs about the laboratory, written one by one.
 
 Judged on three populations of 6,000 samples and 24,000 results, larger than those of the generated sets, so that a
 question with three or four conditions still has an answer; nothing that overlaps an evaluation question passes.
@@ -58,6 +58,9 @@ def main(arguments: list[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     passed: list[Example] = []
     refused = 0
+    missing = [str(file) for file in given.files if not file.is_file()]
+    if missing:
+        parser.error(f"no such file: {', '.join(missing)}")
     for file, verdict in check(given.files, given.work, given.source):
         if verdict.example is None:
             refused += 1

@@ -1,4 +1,4 @@
-"""Pairs that people wrote, judged as strictly as composed ones: guard, three populations, neighbours, overlap.
+"""Pairs that were written one by one, judged as strictly as composed ones: guard, three populations, neighbours, overlap.
 
 What passes comes back in the one spelling that everything else is trained on, with tags and hints as answering gives them.
 """
@@ -57,7 +57,7 @@ class Checker:
     def check(self, rows: Iterable[tuple[int, Mapping[str, Any]]]) -> Iterator[Checked]:
         """The verdict on each (line, object with `question`, `sql` and perhaps `tier`), in order."""
         for line, row in rows:
-            question, sql = str(row.get("question", "")), str(row.get("sql", ""))
+            question, sql = str(row.get("question") or ""), str(row.get("sql") or "")
             found = self._judge(line, question, sql, str(row.get("tier", "")))
             yield Checked(line, question, None, found) if isinstance(found, str) else Checked(line, question, found)
 
