@@ -189,9 +189,12 @@ def test_the_assistant_mends_before_it_asks_again(laboratory: Database) -> None:
     assert "JOIN determinands" in answer.sql
 
 
-def test_the_assistant_completes_groups_that_the_database_asks_for(lab_duckdb: str) -> None:
+@pytest.mark.parametrize("lab", ["lab_duckdb", "lab_sqlite"])
+def test_the_assistant_completes_groups_that_the_database_or_the_guard_asks_for(
+    lab: str, request: pytest.FixtureRequest
+) -> None:
     engine = ScriptedEngine(["SELECT matrix, priority, COUNT(*) FROM samples GROUP BY matrix"])
-    with Assistant.over(engine, open_database(lab_duckdb)) as assistant:
+    with Assistant.over(engine, open_database(request.getfixturevalue(lab))) as assistant:
         answer = assistant.ask("How many samples by matrix and priority?")
     assert [step.kind for step in answer.steps] == ["draft", "mend"]
     assert answer.result is not None

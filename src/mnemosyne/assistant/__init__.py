@@ -302,9 +302,10 @@ class Assistant:
     def _mended(self, failed: Step) -> Step | None:
         """The draft with what its joins or groups lack, where that is certain and the result passes the guard."""
         sql = None
-        if isinstance(failed.checked, Refusal) and failed.checked.code in ("unknown-column", "unknown-table"):
+        code = failed.checked.code if isinstance(failed.checked, Refusal) else ""
+        if code in ("unknown-column", "unknown-table"):
             sql = mending.mend(failed.sql, self.schema)
-        elif isinstance(failed.outcome, Failure) and "GROUP BY" in failed.outcome.message:
+        elif code == "grouping" or (isinstance(failed.outcome, Failure) and "GROUP BY" in failed.outcome.message):
             sql = mending.group(failed.sql)
         if sql is None:
             return None

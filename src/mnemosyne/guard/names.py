@@ -11,6 +11,7 @@ from __future__ import annotations
 from sqlglot import exp
 
 from mnemosyne.guard.catalogue import is_system_name
+from mnemosyne.guard.grouping import settle
 from mnemosyne.guard.references import References
 from mnemosyne.guard.refused import Refused, piece
 from mnemosyne.guard.scopes import Field, Scope, Source
@@ -173,6 +174,8 @@ class Resolver(References):
         for clause in ("limit", "offset"):
             if node.args.get(clause) is not None:
                 self._expression(node.args[clause], scope)
+        if self.written == "postgres":
+            settle(node, scope, self.catalogue, self.target)
         return fields
 
     def _join(self, join: exp.Join, scope: Scope) -> None:
