@@ -46,6 +46,24 @@ def test_windows_are_told_in_days(condition: str, window: str) -> None:
     assert line(f"SELECT COUNT(*) FROM samples WHERE {condition}") == f"samples · {window}"
 
 
+@pytest.mark.parametrize(
+    ("condition", "said"),
+    [
+        ("received_date = '9999-12-31'", " · received_date 9999-12-31"),
+        ("received_date >= '0001-01-01'", " · received_date from 0001-01-01"),
+        ("received_date <= '9999-12-31'", " · received_date until 9999-12-31"),
+        ("EXTRACT(YEAR FROM received_date) = 9999", " · received_date 9999-01-01 to 9999-12-31"),
+        ("received_date > '9999-12-31'", ""),
+        ("received_date < '0001-01-01'", ""),
+        ("received_date > CURRENT_DATE - 9999999", ""),
+        ("received_date > CURRENT_DATE - INTERVAL '3000 years'", ""),
+        ("DATE_TRUNC('hour', received_date) = '2026-01-01'", ""),
+    ],
+)
+def test_the_ends_of_the_calendar_are_no_accident(condition: str, said: str) -> None:
+    assert line(f"SELECT COUNT(*) FROM samples WHERE {condition}") == f"samples{said}"
+
+
 def test_the_end_of_a_long_month_is_not_overrun() -> None:
     sql = "SELECT COUNT(*) FROM samples WHERE received_date >= CURRENT_DATE - INTERVAL '1 month'"
     assert line(sql, date(2026, 3, 31)) == "samples · received_date from 2026-02-28"

@@ -90,7 +90,10 @@ def _windows(tree: exp.Expr, today: date) -> tuple[str, ...]:
 
     windows: dict[tuple[int, str], _Window] = {}
     for node in tree.find_all(exp.GTE, exp.GT, exp.LT, exp.LTE, exp.EQ, exp.Between, bfs=False):
-        found = _bounds(node, today)
+        try:
+            found = _bounds(node, today)
+        except (OverflowError, ValueError):
+            continue  # a day before year 1 or after 9999: the query runs all the same
         if found is None:
             continue
         column, start, end = found
@@ -127,12 +130,18 @@ def _bounds(node: exp.Expr, today: date) -> tuple[str, date | None, date | None]
     name, day = _column(left), _days(right, today)
     if not name or day is None:
         return None
-    one = timedelta(days=1)
-    ends: dict[type, tuple[date | None, date | None]] = {
-        exp.GTE: (day, None), exp.GT: (day + one, None), exp.LTE: (None, day), exp.LT: (None, day - one),
-        exp.EQ: (day, day),
-    }  # fmt: skip
-    return (name, *ends[kind])
+    return (name, *_ends(kind, day, day))
+
+
+def _ends(kind: type, first: date, last: date) -> tuple[date | None, date | None]:
+    """First and last day of a comparison with the days `first` to `last`. Raises OverflowError past the calendar."""
+    from sqlglot import exp
+
+    if kind is exp.GT:
+        return last + timedelta(days=1), None
+    if kind is exp.LT:
+        return None, first - timedelta(days=1)
+    return (None if kind is exp.LTE else first), (None if kind is exp.GTE else last)
 
 
 def _mirrored(kind: type[exp.Expr]) -> type[exp.Expr]:
@@ -162,15 +171,13 @@ def _period(
         unit = "year"
     else:
         start = _days(right, today)
-    if start is None:
+    if start is None or unit not in ("day", "week", "month", "quarter", "year"):
         return None
-    last = _shift(start, unit, 1) - timedelta(days=1)
-    before = start - timedelta(days=1)
-    ends: dict[type, tuple[date | None, date | None]] = {
-        exp.EQ: (start, last), exp.GTE: (start, None), exp.GT: (last + timedelta(days=1), None),
-        exp.LT: (None, before), exp.LTE: (None, last),
-    }  # fmt: skip
-    return (name, *ends[kind])
+    try:
+        last = _shift(start, unit, 1) - timedelta(days=1)
+    except (OverflowError, ValueError):
+        last = date.max
+    return (name, *_ends(kind, start, last))
 
 
 def _column(node: exp.Expr) -> str:
