@@ -44,6 +44,9 @@ FAULTS = {
     "frame: trl\nselect: loss\nfrozen_layers: 2": ("line 7: frozen_layers contradicts frame trl.", "Leave it out."),
     "validation: {path: v.jsonl, questions: 0}": ("line 5: questions is 0; it is at least 1.", ""),
     "validation: {path: v.jsonl, minutes: nan}": ("line 5: minutes is nan; it is at least 0.", ""),
+    "frame: grpo\ngroup_size: 1": ("line 6: frame grpo compares", ""),
+    "validation: {path: v.jsonl, today: June}": ("line 5: today is 'June'; it is a day such as 2026-06-15.", ""),
+    "start_from: null": ("line 5: start_from has no value.", "Leave the line out"),
     "rank: [": ("not YAML", ""),
 }
 
@@ -61,7 +64,7 @@ def test_a_fault_is_named_with_its_line_and_what_to_do(text: str) -> None:
 def test_a_source_that_is_wrong_is_named_by_its_own_line() -> None:
     with pytest.raises(RecipeError, match="line 4: no field is called 'pth'"):
         parse(GOOD.replace("path", "pth"))
-    with pytest.raises(RecipeError, match="line 4: weight is above 0"):
+    with pytest.raises(RecipeError, match="line 4: weight is a number above 0"):
         parse(GOOD.replace("path: pairs.jsonl", "{path: pairs.jsonl, weight: 0}"))
 
 
@@ -107,3 +110,9 @@ def test_the_table_in_the_documents_is_made_from_the_records() -> None:
 
     page = (Path(__file__).parents[2] / "docs" / "training.md").read_text()
     assert with_table(page) == page, "run: python -m mnemosyne.training.recipe_docs docs/training.md"
+
+
+@pytest.mark.parametrize("weight", [".inf", ".nan", "inf", "nan", "0"])
+def test_a_weight_is_a_number_above_zero(weight: str) -> None:
+    with pytest.raises(RecipeError, match="weight is a"):
+        parse(GOOD + f"    weight: {weight}\n")

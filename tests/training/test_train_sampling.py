@@ -75,6 +75,17 @@ def test_a_gold_that_fails_or_finds_nothing_lets_no_answer_in(recipe: Any, tmp_p
     assert _judge(recipe, tmp_path / "run", skip=True)(asked) == [False, False, True]
     with pytest.raises(TrainingError, match="The gold query of broken cannot be used"):
         _judge(recipe, tmp_path / "run")(asked)
+    assert _judge(recipe, tmp_path / "run")(asked[1:]) == [False, True]
+
+
+def test_golds_and_answers_are_judged_on_the_day_that_the_recipe_names(recipe: Any, tmp_path: Path) -> None:
+    from mnemosyne.cli.train import _judge
+
+    gold = replace(GOLD, sql="SELECT name FROM clients WHERE CURRENT_DATE = DATE '2024-02-29'")
+    then = replace(recipe, validation=replace(recipe.validation, today="2024-02-29"))
+    asked = [(gold, "SELECT name FROM clients"), (gold, "SELECT client_id FROM clients")]
+    assert _judge(then, tmp_path / "run")(asked) == [True, False]
+    assert _judge(recipe, tmp_path / "run")(asked) == [False, False], "on another day the gold finds nothing"
 
 
 @dataclass

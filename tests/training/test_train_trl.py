@@ -79,6 +79,28 @@ def test_sft_on_a_cpu_gives_an_adapter_and_says_which_optimizer_it_used(
 
 
 @pytest.mark.slow
+def test_rows_that_are_too_long_are_listed_and_validation_questions_are_not_learned(
+    recipe: Recipe, small: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    from mnemosyne.training import base, data, trl_frame
+    from mnemosyne.training.rows import encoder
+
+    settings = Settings(home=small.home)
+    tokenizer = base.load_tokenizer(base.prepare(recipe.base, settings))
+    rows = [row for part in data.load(recipe, small.folder, encoder(tokenizer)) for row in part.rows]
+    longest = max(rows, key=lambda row: row.tokens)
+    assert recipe.validation
+    same = replace(
+        recipe,
+        max_tokens=longest.tokens - 1,
+        validation=replace(recipe.validation, path=recipe.data[0].path, questions=10**6),
+    )
+    with pytest.raises(TrainingError, match="ask what the validation set asks"):
+        trl_frame.train(same, small.folder, tmp_path / "run", settings)
+    assert f"left out: {longest.id} of" in caplog.text
+
+
+@pytest.mark.slow
 def test_it_goes_on_from_an_adapter_that_llama_cpp_wrote(recipe: Recipe, small: Any, tmp_path: Path) -> None:
     import tiny_qwen
 

@@ -71,7 +71,7 @@ def command(
     if max_steps:
         wanted = replace(wanted, max_steps=max_steps)
     settings = load_settings()
-    prepare_process(threads or settings.threads)
+    prepare_process(threads or settings.threads, offline=settings.offline)
     folder = recipes.folder_of(recipe)
     out = out or Path("runs") / wanted.name
     if export:
@@ -163,8 +163,8 @@ def _dry_run(recipe: Recipe, folder: Path) -> int:
 def _judge(recipe: Recipe, out: Path, populations: int = 1, skip: bool = False) -> Judge:
     """Executes answers on the recipe's validation database with the clock frozen; `lab` can be several populations.
 
-    A gold query that cannot be used stops the run. With `skip` no answer to it is right, nor to one that returns no
-    rows, which would let in every other query that finds nothing.
+    A gold query that cannot be used stops the run; with `skip` no answer to it is right. Nor is one to a gold that
+    returns no rows, which would let in every other query that finds nothing.
     """
     from mnemosyne.databases import Limits
     from mnemosyne.evaluation.judging import Answer, Task, judge
@@ -175,8 +175,11 @@ def _judge(recipe: Recipe, out: Path, populations: int = 1, skip: bool = False) 
     assert recipe.validation is not None
     url = recipe.validation.database
     urls = tuple(_laboratory(out, LAB_SEED + i) for i in range(populations)) if url == "lab" else (url,)
+    frozen = recipe.validation.today
+    today = date.fromisoformat(frozen) if frozen else LAB_TODAY if url == "lab" else date.today()
     worlds = Worlds()
     schema: Schema = worlds(urls[0]).schema()
+    told: set[str] = set()
 
     def right(answers: Sequence[tuple[Example, str]]) -> list[bool]:
         verdicts = []
@@ -189,12 +192,15 @@ def _judge(recipe: Recipe, out: Path, populations: int = 1, skip: bool = False) 
                 urls,
                 (Answer(sql),),
                 ordered=order_counts(example),
-                today=LAB_TODAY,
+                today=today,
                 limits=Limits(timeout_seconds=10.0),
             )
             outcome = judge(task, worlds)
-            if skip and (outcome.problem or not any(outcome.rows)):
-                log.warning("no answer to %s is kept: its gold %s", example.id, outcome.problem or "returns no rows")
+            if (skip and outcome.problem) or (not outcome.problem and not any(outcome.rows)):
+                if example.id not in told:
+                    what = outcome.problem or f"returns no rows (today is {today})"
+                    log.warning("no answer to %s is right: its gold %s", example.id, what)
+                told.add(example.id)
                 verdicts.append(False)
                 continue
             if outcome.problem:

@@ -76,9 +76,13 @@ def _dequantise(gguf: Path, folder: Path) -> None:
         )
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".dense-") as temporary:
         target = Path(temporary) / "model"
-        tokenizer = AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name)
+        tokenizer = AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name, local_files_only=True)
         model = AutoModelForCausalLM.from_pretrained(
-            gguf.parent, gguf_file=gguf.name, quantization_config=GgufConfig(dequantize=True), dtype=torch.bfloat16
+            gguf.parent,
+            gguf_file=gguf.name,
+            quantization_config=GgufConfig(dequantize=True),
+            dtype=torch.bfloat16,
+            local_files_only=True,
         )
         if hasattr(model.config, "quantization_config"):
             del model.config.quantization_config
@@ -95,7 +99,7 @@ def load_model(base: Base, kind: precision.Precision = "auto") -> Any:
 
     attention.register()
     model = AutoModelForCausalLM.from_pretrained(
-        base.folder, dtype=precision.dtype(kind), attn_implementation=attention.NAME
+        base.folder, dtype=precision.dtype(kind), attn_implementation=attention.NAME, local_files_only=True
     )
     return model.requires_grad_(False)
 
@@ -104,4 +108,4 @@ def load_tokenizer(base: Base) -> Any:
     """The base's tokenizer."""
     from transformers import AutoTokenizer
 
-    return AutoTokenizer.from_pretrained(base.folder)
+    return AutoTokenizer.from_pretrained(base.folder, local_files_only=True)

@@ -86,7 +86,7 @@ def _work(config: dict[str, Any]) -> None:
     from mnemosyne.training.surroundings import prepare_process
 
     recipe, out, settings = config["recipe"], Path(config["out"]), config["settings"]
-    prepare_process(settings.threads or 1)
+    prepare_process(settings.threads or 1, offline=settings.offline)
     peers = Peers.joined()
     wanted = peers.first and recipe.validation and recipe.validation.database and config["make_judge"]
     judge = config["make_judge"](recipe, out) if wanted else None

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import difflib
+import math
 import types
 import typing
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, fields, is_dataclass
+from datetime import date
 from importlib import resources
 from pathlib import Path
 from typing import Any, Literal
@@ -46,6 +48,9 @@ class Validation:
     database: str = ""
     """URL of the database that they are asked of, `lab` for a demo laboratory made for the run, empty: none, so
     only the loss is measured."""
+    today: str = ""
+    """Day that CURRENT_DATE means in its queries, such as 2026-06-15; empty: that of the demo laboratory for `lab`,
+    else the day on which the run is started."""
     minutes: float = 15.0
     """Wall time between two measurements."""
     patience: int = 0
@@ -212,6 +217,8 @@ class _Reader:
         )
 
     def _scalar(self, node: yaml.ScalarNode, kind: type, name: str) -> Any:
+        if _is_null(node):
+            raise self.fail(node, f"{name} has no value.", "Leave the line out to have the default.")
         try:
             if kind is bool:
                 return {"true": True, "false": False}[node.value.lower()]
@@ -227,6 +234,14 @@ def _hints(kind: type[Any]) -> dict[str, Any]:
 
 def _is_null(node: yaml.Node) -> bool:
     return isinstance(node, yaml.ScalarNode) and node.tag == "tag:yaml.org,2002:null"
+
+
+def _is_day(text: str) -> bool:
+    try:
+        date.fromisoformat(text)
+    except ValueError:
+        return False
+    return True
 
 
 _BOUNDS: Mapping[str, tuple[float, float]] = {
@@ -259,11 +274,13 @@ def _check(recipe: Recipe, reader: _Reader, node: yaml.MappingNode) -> None:
     for name, low in (("questions", 1), ("minutes", 0), ("patience", 0)) if recipe.validation else ():
         if not getattr(recipe.validation, name) >= low:
             raise reader.fail(at["validation"], f"{name} is {getattr(recipe.validation, name)}; it is at least {low}.")
+    if recipe.validation and recipe.validation.today and not _is_day(recipe.validation.today):
+        raise reader.fail(at["validation"], f"today is {recipe.validation.today!r}; it is a day such as 2026-06-15.")
     if not recipe.data:
         raise reader.fail(at["data"], "data is empty.", "Name at least one JSONL file.")
     for i, source in enumerate(recipe.data):
-        if source.weight <= 0 or source.cap < 0:
-            raise reader.fail(at["data"].value[i], "weight is above 0 and cap not below 0.")
+        if not 0 < source.weight < math.inf or source.cap < 0:
+            raise reader.fail(at["data"].value[i], "weight is a number above 0 and cap not below 0.")
     unknown = [target for target in recipe.targets if target not in TARGETS]
     if unknown or not recipe.targets:
         raise reader.fail(at["targets"], f"no layer is called {', '.join(unknown)!r}.", "Layers: " + ", ".join(TARGETS))
@@ -278,6 +295,10 @@ def _check(recipe: Recipe, reader: _Reader, node: yaml.MappingNode) -> None:
             at.get("pack_tokens", at.get("max_tokens", node)),
             f"pack_tokens ({recipe.pack_tokens}) is below max_tokens ({recipe.max_tokens}).",
             "One row must fit one pass.",
+        )
+    if recipe.frame == "grpo" and recipe.group_size < 2:
+        raise reader.fail(
+            at["group_size"], "frame grpo compares the answers to a question, so group_size is at least 2."
         )
     if recipe.frame == "trl" and recipe.validation and recipe.select != "loss":
         raise reader.fail(at.get("select", node), "frame trl chooses the checkpoint by loss.", "Write select: loss.")

@@ -22,7 +22,7 @@ def table() -> str:
         parts += [f"**{title}**", "", "| field | default | meaning |", "|---|---|---|"]
         said = sentences(kind)
         for field in fields(kind):
-            default = "required" if field.default is MISSING else f"`{_plain(field.default)}`"
+            default = "required" if field.default is MISSING else _plain(field.default)
             parts.append(f"| `{field.name}` | {default} | {said[field.name]} |")
         parts.append("")
     return "\n".join(parts)
@@ -48,7 +48,9 @@ def with_table(page: str) -> str:
 
 
 def _plain(value: Any) -> str:
-    return ", ".join(value) if isinstance(value, tuple) else "none" if value in (None, "") else str(value)
+    if value in (None, ""):
+        return "not set"
+    return f"`{', '.join(value) if isinstance(value, tuple) else value}`"
 
 
 if __name__ == "__main__":

@@ -7,10 +7,14 @@ import os
 import sys
 
 
-def prepare_process(threads: int) -> None:
-    """Set torch's threads (0: all cores) and silence progress bars of libraries. Call before anything heavy."""
+def prepare_process(threads: int, *, offline: bool = False) -> None:
+    """Set torch's threads (0: all cores) and silence progress bars of libraries. Call before anything heavy.
+
+    With `offline` the libraries never ask the model hub; files that are here are read as such in any case.
+    """
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-    os.environ.setdefault("HF_HUB_OFFLINE", "1")
+    if offline:
+        os.environ["HF_HUB_OFFLINE"] = "1"
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # a thread that spins takes the core from one that works
     import torch
     from transformers.utils import logging

@@ -131,7 +131,17 @@ def _load(recipe: Recipe, source: str, place: Place, start: starting.Start | Non
             bnb_4bit_use_double_quant=True,
             bnb_4bit_compute_dtype=torch.bfloat16,
         )
-    model = AutoModelForCausalLM.from_pretrained(source, dtype=precision.dtype(recipe.precision), **options)
+    here = Path(source).is_dir()
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(source, local_files_only=here)
+        model = AutoModelForCausalLM.from_pretrained(
+            source, dtype=precision.dtype(recipe.precision), local_files_only=here, **options
+        )
+    except OSError as error:  # of transformers: unreachable, unknown, gated, or damaged
+        raise TrainingError(
+            f"The base {source} cannot be loaded: {str(error).strip().splitlines()[0]}",
+            hint="A hub name needs the model hub: check the network, HF_TOKEN and HF_HUB_OFFLINE; or name a folder.",
+        ) from error
     if start is not None:
         from peft import get_peft_model, get_peft_model_state_dict, set_peft_model_state_dict
 
@@ -141,19 +151,25 @@ def _load(recipe: Recipe, source: str, place: Place, start: starting.Start | Non
         saved = starting.tensors(start, recipe)
         lora.need_fit(get_peft_model_state_dict(model), saved)
         set_peft_model_state_dict(model, saved)
-    return model, AutoTokenizer.from_pretrained(source)
+    return model, tokenizer
 
 
 def _sft(recipe: Recipe, folder: Path, out: Path, model: Any, tokenizer: Any, place: Place, judge: Judge | None) -> Any:
     from trl import SFTConfig, SFTTrainer
 
     loaded = data.load(recipe, folder, encoder(tokenizer))
+    for part in loaded:
+        for row, tokens in part.too_long:
+            log.warning("left out: %s of %s has %d tokens (max_tokens %d)",
+                        row, part.source.path, tokens, recipe.max_tokens)  # fmt: skip
     rows = data.epoch_rows(loaded, recipe.seed, 0)
     validation = None
     if recipe.validation:
         path = data.locate(recipe.validation.path, folder)
         examples = read_examples(path)[: recipe.validation.questions]
-        validation = dataset(data.rows_of(examples, path, encoder(tokenizer), recipe.max_tokens).rows)
+        chosen = data.rows_of(examples, path, encoder(tokenizer), recipe.max_tokens).rows
+        data.need_apart(loaded, chosen)
+        validation = dataset(chosen)
     steps = max(1, round(len(rows) / recipe.batch * recipe.epochs))
     steps = min(steps, recipe.max_steps or steps)
     every = max(1, steps // 10)
@@ -205,8 +221,9 @@ def _grpo(
         schemas = data.Schemas(path)
         for example in read_examples(path):
             built = prompt.build(schemas.ddl(example), example.question, hints=example.hints)
-            examples[example.id] = example
-            prompts.append({"prompt": built.text, "id": example.id})
+            name = f"{source.path}: {example.id}"  # two files may use one id
+            examples[name] = example
+            prompts.append({"prompt": built.text, "id": name})
     steps = max(1, round(len(prompts) / recipe.batch * recipe.epochs))
     config = GRPOConfig(
         **_arguments(recipe, out, place, min(steps, recipe.max_steps or steps)),
