@@ -19,6 +19,7 @@ from mnemosyne.errors import TrainingError
 from mnemosyne.training import checkpoint
 
 torch = pytest.importorskip("torch")
+safetensors = pytest.importorskip("safetensors")
 
 RUN = """
 import json, sys
@@ -198,6 +199,39 @@ def test_a_full_disk_is_an_error_before_the_step(tmp_path: Path, monkeypatch: py
         loop.run(trainer, None, lambda event: None)
     assert trainer.done == 0
     assert "--resume" in caught.value.hint
+
+
+def test_a_disk_that_fills_up_is_noticed_before_the_next_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from mnemosyne.training import loop
+
+    usage = namedtuple("usage", "total used free")
+    trainer = tiny.trainer(tmp_path, tiny.rows(60, 3))
+
+    def fill(event: Any) -> None:
+        if event.step == 2:
+            monkeypatch.setattr("mnemosyne.training.checkpoint.shutil.disk_usage", lambda _: usage(10**9, 10**9 - 1, 1))
+
+    with pytest.raises(TrainingError, match=r"needs .* MB in"):
+        loop.run(trainer, None, fill)
+    assert trainer.done == 2
+
+
+def test_a_checkpoint_that_the_disk_does_not_take_is_an_error_and_the_one_before_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trainer = tiny.trainer(tmp_path, tiny.rows(60, 3))
+    trainer.step()
+    kept = trainer.save()
+    trainer.step()
+
+    def full(*_: Any) -> None:
+        raise safetensors.SafetensorError("No space left on device")
+
+    monkeypatch.setattr("safetensors.torch.save_file", full)
+    with pytest.raises(TrainingError, match="step 2 cannot be written") as caught:
+        trainer.save()
+    assert "--resume" in caught.value.hint
+    assert list(trainer.checkpoints.iterdir()) == [kept]
 
 
 def test_a_loss_that_is_not_a_number_stops_the_run_and_names_the_rows(tmp_path: Path) -> None:

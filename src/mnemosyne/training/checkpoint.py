@@ -52,7 +52,7 @@ def need_room(folder: Path, size: int) -> None:
     if free < size * 1.1 + 50_000_000:
         raise TrainingError(
             f"The next checkpoint needs {size / 1e6:.0f} MB in {folder}; {free / 1e6:.0f} MB are free.",
-            hint="Free some space and start again with --resume; nothing is lost.",
+            hint="Free some space and start again with --resume; it goes on from the newest checkpoint.",
         )
 
 
@@ -65,21 +65,24 @@ def save(
     *,
     keep: int = 2,
 ) -> Path:
-    """Write the checkpoint of `step` below `folder` and delete all but the newest `keep`."""
-    from safetensors.torch import save_file
+    """Write the checkpoint of `step` below `folder` and delete all but the newest `keep`.
+
+    Raises TrainingError when the disk does not take it; the checkpoints before it stay.
+    """
+    from safetensors import SafetensorError
 
     target = folder / f"step-{step:06d}"
     partial = folder / f".partial-{step:06d}-{os.getpid()}"
     for stale in folder.glob(".partial-*"):
         shutil.rmtree(stale)
-    partial.mkdir(parents=True)
-    save_file({k: v.contiguous() for k, v in adapter.items()}, partial / "adapter.safetensors")
-    save_file({k: v.contiguous() for k, v in optimizer.items()}, partial / "optimizer.safetensors")
-    (partial / "state.json").write_text(json.dumps({"step": step, **state}))
-    manifest = {name: _sha256(partial / name) for name in _FILES}
-    (partial / "manifest.json").write_text(json.dumps(manifest, indent=2))
-    for name in (*_FILES, "manifest.json"):
-        _sync(partial / name)
+    try:
+        _write(partial, adapter, optimizer, {"step": step, **state})
+    except (OSError, SafetensorError) as error:  # the second is what a full disk raises inside safetensors
+        shutil.rmtree(partial, ignore_errors=True)
+        raise TrainingError(
+            f"The checkpoint of step {step} cannot be written in {folder}: {error}.",
+            hint="Look at the disk and start again with --resume; it goes on from the newest checkpoint.",
+        ) from error
     if target.exists():
         shutil.rmtree(target)
     os.rename(partial, target)
@@ -87,6 +90,21 @@ def save(
     for old in found(folder)[keep:]:
         shutil.rmtree(old)
     return target
+
+
+def _write(
+    partial: Path, adapter: Mapping[str, Tensor], optimizer: Mapping[str, Tensor], state: Mapping[str, Any]
+) -> None:
+    from safetensors.torch import save_file
+
+    partial.mkdir(parents=True)
+    save_file({k: v.contiguous() for k, v in adapter.items()}, partial / "adapter.safetensors")
+    save_file({k: v.contiguous() for k, v in optimizer.items()}, partial / "optimizer.safetensors")
+    (partial / "state.json").write_text(json.dumps(state))
+    manifest = {name: _sha256(partial / name) for name in _FILES}
+    (partial / "manifest.json").write_text(json.dumps(manifest, indent=2))
+    for name in (*_FILES, "manifest.json"):
+        _sync(partial / name)
 
 
 def found(folder: Path) -> list[Path]:

@@ -283,15 +283,15 @@ def run(trainer: Trainer, measure: Measure | None, listen: Listen) -> None:
     """
     recipe, validation, peers = trainer.recipe, trainer.recipe.validation, trainer.peers
     saved = measured = time.monotonic()
-    checkpoint.need_room(trainer.checkpoints, trainer.checkpoint_bytes())
+    size = trainer.checkpoint_bytes()
     while trainer.done < len(trainer.steps):
+        checkpoint.need_room(trainer.checkpoints, size)
         listen(trainer.step())
         now = time.monotonic()
         last = trainer.done == len(trainer.steps)
         if peers.first and (last or now - saved > recipe.checkpoint_minutes * 60):
             trainer.save()
             saved = time.monotonic()
-            checkpoint.need_room(trainer.checkpoints, trainer.checkpoint_bytes())
         stop = False
         if measure is not None and validation and not last and now - measured > validation.minutes * 60:
             _measure(trainer, measure, listen)
