@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from importlib import resources
 from pathlib import Path
 
-from mnemosyne.datasets import Example
+from mnemosyne.datasets import Example, read_examples
 from mnemosyne.datasets.overlap import NeighbourIndex, sql_skeleton
 from mnemosyne.lims import sets
 from mnemosyne.lims.contract import schema
@@ -24,7 +25,8 @@ def write(made: dict[str, Made], docs: Path) -> None:
     put(folder / "coverage.md", "# What the generated sets cover\n\n" + "\n".join(pages))
     pages = [verification_page(name, one) for name, one in made.items()]
     put(folder / "verification.md", "# How the generated sets were verified\n\n" + "\n".join(pages))
-    put(docs / "leakage.md", leakage_page(made["lab-train"].examples, sets.written()))
+    training = {"lab-train": made["lab-train"].examples, "lab-written": shipped("lab-written")}
+    put(docs / "leakage.md", leakage_page(training, sets.written()))
     plots(made["lab-train"].examples, folder)
 
 
@@ -35,27 +37,33 @@ def put(path: Path, text: str) -> None:
     partial.replace(path)
 
 
-def leakage_page(train: Sequence[Example], evaluation: Sequence[Example]) -> str:
-    """For each evaluation question the nearest training question and its similarity; shared skeletons."""
-    index = NeighbourIndex(train)
-    skeletons = {sql_skeleton(example.sql) for example in train}
+def shipped(name: str) -> list[Example]:
+    """A set of the package that is not generated."""
+    return read_examples(Path(str(resources.files("mnemosyne.data") / "sets" / f"{name}.jsonl.gz")))
+
+
+def leakage_page(training: Mapping[str, Sequence[Example]], evaluation: Sequence[Example]) -> str:
+    """For each evaluation question the nearest training question and its similarity; shared skeletons per set."""
+    index = NeighbourIndex([example for examples in training.values() for example in examples])
+    skeletons = {name: {sql_skeleton(one.sql) for one in examples} for name, examples in training.items()}
     lines = [
-        "# How near lab-train comes to the evaluation sets",
+        f"# How near {' and '.join(training)} come to the evaluation sets",
         "",
-        "Similarity is the share of three-letter pieces that two questions have in common (Jaccard, 0 to 1). Generated",
+        "Similarity is the share of three-letter pieces that two questions have in common (Jaccard, 0 to 1). Training",
         "pairs that share a question, a run of eight words or a SQL skeleton with an evaluation question never enter.",
     ]
     for name in sets.WRITTEN:
         questions = [example for example in evaluation if example.source == name]
         found = [(example, index.nearest(example.question)) for example in questions]
         scores = sorted(near.similarity if near else 0.0 for _, near in found)
-        shared = sum(bool(e.sql) and sql_skeleton(e.sql, e.dialect) in skeletons for e in questions)
+        own = [sql_skeleton(e.sql, e.dialect) for e in questions if e.sql]
+        shared = ", ".join(f"{sum(one in known for one in own)} with {name}" for name, known in skeletons.items())
         lines += [
             "", f"## {name}", "",
-            f"{len(questions)} questions; SQL skeletons shared with lab-train: {shared}. Similarity of the nearest "
+            f"{len(questions)} questions; SQL skeletons shared: {shared}. Similarity of the nearest "
             f"training question: median {scores[len(scores) // 2]:.2f}, "
             f"90th percentile {scores[int(len(scores) * 0.9)]:.2f}, highest {scores[-1]:.2f}.",
-            "", "| id | question | nearest in lab-train | similarity |", "|---|---|---|---:|",
+            "", "| id | question | nearest in training | similarity |", "|---|---|---|---:|",
         ]  # fmt: skip
         for example, near in sorted(found, key=lambda item: -(item[1].similarity if item[1] else 0)):
             text = near.question if near else ""
