@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -233,6 +234,70 @@ def test_memory_is_limited_in_duckdb(lab_duckdb: str) -> None:
     opened.close()
     assert isinstance(outcome, Failure)
     assert outcome.kind in ("memory", "timeout")
+
+
+def memory(database: Database, limits: Limits) -> object:
+    """What DuckDB itself says of its memory limit while it answers."""
+    outcome = database.run(forged("SELECT current_setting('memory_limit')", "duckdb"), limits)
+    assert isinstance(outcome, Result), outcome
+    return outcome.rows[0][0]
+
+
+def test_the_memory_setting_holds_in_duckdb(duckdb_copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MNEMOSYNE_MEMORY_MB", "64")
+    opened = open_database(f"duckdb:///{duckdb_copy}")
+    assert memory(opened, Limits()) == "64.0 MiB"
+    assert isinstance(run(opened, "SET memory_limit = '100GB'"), Failure)
+    assert memory(opened, Limits()) == "64.0 MiB"
+    opened.close()
+
+
+def test_the_memory_limit_of_one_query_holds_for_this_query(duckdb_copy: Path) -> None:
+    opened, other = open_database(f"duckdb:///{duckdb_copy}"), open_database(f"duckdb:///{duckdb_copy}")
+    for limit in (64, 2_048):
+        assert memory(opened, Limits(memory_mb=limit)) == {64: "64.0 MiB", 2_048: "2.0 GiB"}[limit]
+        assert memory(opened, Limits()) == memory(other, Limits()) == "1.0 GiB"
+    greedy = "SELECT list(a.sample_id || b.sample_id) FROM samples a, samples b"
+    outcome = run(opened, greedy, timeout_seconds=20.0, memory_mb=16)
+    assert isinstance(outcome, Failure)
+    assert outcome.kind == "memory"
+    assert memory(opened, Limits()) == "1.0 GiB"
+    opened.close()
+    other.close()
+
+
+def test_no_memory_setting_means_no_limit_at_all(duckdb_copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for written in ("-1", "0"):
+        monkeypatch.setenv("MNEMOSYNE_MEMORY_MB", written)
+        opened = open_database(f"duckdb:///{duckdb_copy}")
+        assert memory(opened, Limits(memory_mb=int(written) - 5)) == "1.0 MiB"
+        opened.close()
+
+
+COSTLY = "mn_regexp(mn_repeat('a', 28) || 'b' || sample_id, '(a|aa)+$')"
+"""A pattern that tries very many ways to fit: tenths of a second for one text."""
+
+
+@pytest.mark.parametrize("query", [f"SELECT COUNT(*) FROM samples WHERE {COSTLY}", f"SELECT {COSTLY} FROM samples"])
+def test_slow_functions_are_stopped_in_time_in_sqlite(query: str, lab_sqlite: str) -> None:
+    opened = open_database(lab_sqlite)
+    start = time.perf_counter()
+    outcome = run(opened, query, timeout_seconds=1.0)
+    seconds = time.perf_counter() - start
+    still = run(opened, "SELECT mn_left('abc', 2)")
+    opened.close()
+    assert isinstance(outcome, Failure)
+    assert outcome.kind == "timeout"
+    assert seconds < 30.0
+    assert isinstance(still, Result), "the time of one query is not that of the next"
+
+
+def test_one_slow_call_is_a_time_out_too(lab_sqlite: str) -> None:
+    opened = open_database(lab_sqlite)
+    outcome = run(opened, "SELECT mn_regexp(mn_repeat('a', 60) || 'b', '(a|aa)+$')", timeout_seconds=0.2)
+    opened.close()
+    assert isinstance(outcome, Failure)
+    assert outcome.kind == "timeout"
 
 
 def test_one_huge_text_is_refused_by_sqlite(lab_sqlite: str) -> None:

@@ -324,3 +324,48 @@ SELECT a.analyst_name, x.n, x.n / 2, x.last FROM analysts a, LATERAL (SELECT COU
 
 -- LATERAL with names after its alias, grouped
 SELECT x.latest, COUNT(*) FROM clients c LEFT JOIN LATERAL (SELECT MAX(s.received_date) FROM samples s WHERE s.client_id = c.client_id) AS x(latest) ON TRUE GROUP BY x.latest;
+
+-- a share of the sum of counts is not cut
+SELECT matrix, COUNT(*) * 100 / SUM(COUNT(*)) OVER () AS share FROM samples GROUP BY matrix;
+
+-- shares of a running sum, and of a sum in a subquery
+WITH t(m, n) AS (SELECT matrix, COUNT(*) FROM samples GROUP BY matrix) SELECT m, SUM(n) OVER (ORDER BY n DESC, m) / SUM(n) OVER () AS share, n * 100 / (SELECT SUM(n) FROM t) AS percent, n * 100 / (SELECT MAX(n) FROM t) AS cut FROM t;
+
+-- sums of counts: exact, and as text and as a whole number
+SELECT analyst_id, SUM(n) / COUNT(*) AS per_day, SUM(n) % 7, SUM(n)::int / 7, SUM(n)::bigint / 7, SUM(n)::text FROM (SELECT analyst_id, test_date, COUNT(*) AS n FROM results GROUP BY 1, 2) AS q GROUP BY analyst_id;
+
+-- sums of positions and of BIGINT are exact, sums of NTILE and of INTEGER are whole
+SELECT SUM(n) / 2, SUM(d) / 7, SUM(q) / 4, MAX(n) / 2, SUM(client_id::bigint) / 2, SUM(client_id) / 2 FROM (SELECT client_id, ROW_NUMBER() OVER (ORDER BY client_id) AS n, DENSE_RANK() OVER (ORDER BY client_type) AS d, NTILE(4) OVER (ORDER BY client_id) AS q FROM clients) AS x;
+
+-- a sum of sums
+SELECT technique, SUM(SUM(turnaround_days)) OVER () / 7, SUM(turnaround_days) / 7, COUNT(*) * 10 / COUNT(turnaround_days), CURRENT_DATE + SUM(turnaround_days) * INTERVAL '1 day' FROM methods GROUP BY technique;
+
+-- COALESCE, GREATEST and ROUND of a sum of counts; a large whole number
+SELECT COALESCE(SUM(n), 0) / 7, GREATEST(SUM(n), 1) / 7, ROUND(SUM(n) / COUNT(*), 2), 3000000000 / 7, AVG(n) / 7 FROM (SELECT COUNT(*) AS n FROM samples GROUP BY matrix) AS q;
+
+-- rounded to tens and hundreds
+SELECT turnaround_days, ROUND(turnaround_days, -1), ROUND(turnaround_days::numeric, -1)::text, TRUNC(turnaround_days * 123.45, -2), ROUND(AVG(turnaround_days) * 1000, -2) FROM methods GROUP BY turnaround_days;
+
+-- hundreds: a half goes away from zero
+SELECT ROUND(numeric_value::numeric, -2) AS hundreds, COUNT(*), ROUND(250, -2), ROUND(-250, -2), ROUND(1250.5, -2), ROUND(49, -2) FROM results GROUP BY 1;
+
+-- a date is compared with the day of a written time
+SELECT received_date, COUNT(*) FROM samples WHERE received_date >= '2026-06-08 12:00' AND received_date NOT IN ('2026-06-09 10:00', '2026-06-10') AND received_date BETWEEN '2026-01-01' AND '2026-06-12 23:59' GROUP BY received_date;
+
+-- a timestamp is compared with the time
+SELECT COUNT(*) FILTER (WHERE received_date = '2026-06-08 12:00'), COUNT(*) FILTER (WHERE received_date::timestamp >= '2026-06-08 12:00'), COUNT(*) FILTER (WHERE DATE_TRUNC('month', received_date) < '2026-06-01 12:00') FROM samples;
+
+-- floats with two digits: the half that is written, not the one that is kept
+SELECT x, x::numeric(10,2), x::numeric(10,1), x::numeric(10), (0.145::float)::numeric(10,2), 0.145::numeric(10,2) FROM (VALUES (0.145::float), (2.675::float), (-1.005::float), (1234.5::float)) AS v(x);
+
+-- measured values with two digits, and as exact text
+SELECT result_id, numeric_value::numeric(10,2), (numeric_value / 3)::numeric(8,1), CASE WHEN numeric_value BETWEEN 0.001 AND 1000 THEN numeric_value::numeric::text END FROM results WHERE result_id <= 9000;
+
+-- seconds with a fraction
+SELECT EXTRACT(SECOND FROM TIMESTAMP '2026-06-15 10:20:30.5'), DATE_PART('second', received_date + INTERVAL '90 seconds') FROM samples;
+
+-- days between a date and a written one, either way round; dates that were text
+SELECT '2026-06-20' - received_date, received_date - '2026-01-01', (received_date::text)::date - DATE '2026-01-01', CAST(TO_CHAR(reported_date, 'YYYY-MM-DD') AS DATE) - received_date FROM samples;
+
+-- days between any values of a group
+SELECT sample_id, ANY_VALUE(reported_date) - ANY_VALUE(received_date) AS days, ANY_VALUE(received_date) + 7 FROM samples GROUP BY sample_id;

@@ -210,3 +210,27 @@ SELECT client_id AS "order", COUNT(*) AS "two words" FROM samples GROUP BY clien
 -- postgres: SELECT client_id AS "order", COUNT(*) AS "two words" FROM samples GROUP BY client_id
 -- duckdb: SELECT client_id AS "order", COUNT(*) AS "two words" FROM samples GROUP BY client_id
 -- sqlite: SELECT client_id AS "order", COUNT(*) AS "two words" FROM samples GROUP BY client_id
+
+-- a sum of counts is exact
+SELECT COUNT(*) * 100 / SUM(COUNT(*)) OVER () FROM samples GROUP BY matrix
+-- postgres: SELECT COUNT(*) * 100 / SUM(COUNT(*)) OVER () FROM samples GROUP BY matrix
+-- duckdb: SELECT COUNT(*) * 100 / NULLIF(SUM(COUNT(*)) OVER (), 0) FROM samples GROUP BY matrix
+-- sqlite: SELECT CAST(COUNT(*) * 100 AS REAL) / SUM(COUNT(*)) OVER () FROM samples GROUP BY matrix
+
+-- hundreds
+SELECT ROUND(analyst_id, -2) FROM results
+-- postgres: SELECT ROUND(analyst_id, -2) FROM results
+-- duckdb: SELECT ROUND(analyst_id, -2) FROM results
+-- sqlite: SELECT (ROUND(CAST(analyst_id AS REAL) / 100.0) * 100) FROM results
+
+-- a date and a written time
+SELECT sample_id FROM samples WHERE received_date = '2026-06-08 12:00'
+-- postgres: SELECT sample_id FROM samples WHERE received_date = '2026-06-08 12:00'
+-- duckdb: SELECT sample_id FROM samples WHERE received_date = '2026-06-08 12:00'
+-- sqlite: SELECT sample_id FROM samples WHERE received_date = '2026-06-08'
+
+-- a float with two digits
+SELECT numeric_value::numeric(10,2) FROM results
+-- postgres: SELECT CAST(numeric_value AS DECIMAL(10, 2)) FROM results
+-- duckdb: SELECT CAST(CAST(numeric_value AS DECIMAL(38, 12)) AS DECIMAL(10, 2)) FROM results
+-- sqlite: SELECT ROUND(numeric_value, 2) FROM results

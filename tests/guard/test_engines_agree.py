@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from importlib.resources import files
+from typing import Any
 
 import pytest
 from guard_cases import cases
 
+from mnemosyne import guard
 from mnemosyne.datasets.example import Example
 from mnemosyne.datasets.jsonl import read_examples
+from mnemosyne.guard import SafeQuery
 from mnemosyne.guard.query import Dialect
-from mnemosyne.results import Result, same
+from mnemosyne.results import Failure, Result, same
+from mnemosyne.schema import Schema
 
 Ask = Callable[[str], dict[Dialect, Result]]
 LABORATORY = cases("laboratory.sql")
@@ -46,3 +51,22 @@ def test_a_query_of_the_laboratory_returns_the_same_rows_on_three_engines(name: 
 
 def test_there_are_at_least_forty_such_queries() -> None:
     assert len(LABORATORY) >= 40
+
+
+@pytest.mark.parametrize(
+    "sql",
+    ["SELECT 5 / limit_value FROM determinands WHERE limit_value = 0", "SELECT 1.5 / (analyst_id - 1) FROM analysts"],
+)
+def test_division_by_zero_is_an_error_in_postgresql_and_no_number_elsewhere(
+    sql: str, engines: dict[Dialect, Any], lab: Schema
+) -> None:
+    for dialect, database in engines.items():
+        checked = guard.check(sql, lab, target=dialect)
+        assert isinstance(checked, SafeQuery), checked
+        outcome = database.run(checked)
+        if dialect == "postgres":
+            assert isinstance(outcome, Failure)
+        else:
+            assert isinstance(outcome, Result), outcome
+            assert (None,) in outcome.rows
+            assert all(cell is None or math.isfinite(cell) for (cell,) in outcome.rows)

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 
 from mnemosyne import guard
+from mnemosyne.databases import Database, open_database
 from mnemosyne.errors import SettingsError
 from mnemosyne.guard import Policy, Refusal, SafeQuery, TableRule
 from mnemosyne.guard.policy import read_policy
 from mnemosyne.guard.query import Dialect
 from mnemosyne.results import Result
-from mnemosyne.schema import Schema
+from mnemosyne.schema import Column, Schema, Table
 
 DIALECTS: tuple[Dialect, ...] = ("postgres", "duckdb", "sqlite")
 POLICY = Policy(
@@ -221,3 +224,146 @@ def test_a_rule_that_is_no_rule_stops_everything(rule: TableRule, lab: Schema) -
 def test_a_rule_for_a_table_that_does_not_exist_is_an_error(lab: Schema) -> None:
     with pytest.raises(SettingsError, match="custumers"):
         guard.check("SELECT 1", lab, policy=Policy({"custumers": TableRule()}))
+
+
+NAMESAKES = """
+    CREATE SCHEMA a; CREATE TABLE a.samples (id INTEGER PRIMARY KEY, site TEXT, secret TEXT);
+    INSERT INTO a.samples VALUES (1, 'from a', 'of a');
+    CREATE SCHEMA b; CREATE TABLE b.samples (id INTEGER PRIMARY KEY, site TEXT, secret TEXT);
+    INSERT INTO b.samples VALUES (2, 'from b', 'of b');
+    CREATE TABLE a.plates (id INTEGER); CREATE TABLE plates (id INTEGER, secret TEXT);
+    INSERT INTO a.plates VALUES (1); INSERT INTO plates VALUES (2, 'of plates');
+"""
+"""Tables of one name in several namespaces: `samples` in none that is the default, `plates` in one that is."""
+
+
+@pytest.fixture(scope="module")
+def namesakes(
+    postgres_server: Callable[[str], str], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[dict[Dialect, Database]]:
+    import psycopg
+
+    server, file = postgres_server("namesakes"), tmp_path_factory.mktemp("namesakes") / "lab.duckdb"
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute(NAMESAKES)
+    with duckdb.connect(str(file)) as connection:
+        connection.execute(NAMESAKES)
+    opened: dict[Dialect, Database] = {
+        "postgres": open_database(server),
+        "duckdb": open_database(f"duckdb:///{file}"),
+    }
+    yield opened
+    for database in opened.values():
+        database.close()
+
+
+def _rows(database: Database, sql: str, policy: Policy | None) -> Any:
+    """The rows of a query, or the code of its refusal."""
+    verdict = guard.check(sql, database.schema(), target=database.dialect, policy=policy)
+    if isinstance(verdict, Refusal):
+        return verdict.code
+    outcome = database.run(verdict)
+    assert isinstance(outcome, Result), f"{outcome}\n{verdict.sql}"
+    return outcome.rows
+
+
+SECRETS = Policy({"samples": TableRule(hidden=frozenset({"secret"}))}, others=True)
+
+
+@pytest.mark.parametrize("policy", [None, SECRETS], ids=["no policy", "policy"])
+@pytest.mark.parametrize("dialect", ["postgres", "duckdb"])
+def test_a_table_is_never_answered_with_its_namesake(
+    dialect: Dialect, policy: Policy | None, namesakes: dict[Dialect, Database]
+) -> None:
+    database = namesakes[dialect]
+    assert _rows(database, "SELECT site FROM a.samples", policy) == (("from a",),)
+    assert _rows(database, "SELECT site FROM b.samples", policy) == (("from b",),)
+    both = "SELECT x.site, y.site FROM a.samples x CROSS JOIN b.samples y"
+    assert _rows(database, both, policy) == (("from a", "from b"),)
+    assert _rows(database, "SELECT id FROM plates", policy) == ((2,),)
+    assert _rows(database, "SELECT id FROM public.plates", policy) == ((2,),)
+    assert _rows(database, "SELECT id FROM a.plates", policy) == ((1,),)
+    assert _rows(database, "SELECT id FROM public.samples", policy) == "unknown-table"
+    assert _rows(database, "SELECT site FROM samples", policy) == "ambiguous-table"
+
+
+@pytest.mark.parametrize("dialect", ["postgres", "duckdb"])
+def test_a_rule_holds_in_every_namespace_or_in_the_one_it_names(
+    dialect: Dialect, namesakes: dict[Dialect, Database]
+) -> None:
+    database = namesakes[dialect]
+    for name in ("a.samples", "b.samples"):
+        assert _rows(database, f"SELECT secret FROM {name}", SECRETS) == "denied"
+    rules = {"a.samples": TableRule(hidden=frozenset({"secret"})), "samples": TableRule(rows="id > 2")}
+    policy = Policy(rules, others=True)
+    assert _rows(database, "SELECT * FROM a.samples", policy) == ((1, "from a"),)
+    assert _rows(database, "SELECT secret FROM a.samples", policy) == "denied"
+    assert _rows(database, "SELECT * FROM b.samples", policy) == ()
+    one = Policy({"b.samples": TableRule()})
+    assert _rows(database, "SELECT site FROM b.samples", one) == (("from b",),)
+    assert _rows(database, "SELECT site FROM a.samples", one) == "denied"
+    assert [table.full_name for table in guard.visible(database.schema(), one, dialect).tables] == ["b.samples"]
+    with pytest.raises(SettingsError, match=r"c\.samples"):
+        guard.check("SELECT 1", database.schema(), policy=Policy({"c.samples": TableRule()}))
+
+
+def test_an_ambiguous_table_is_refused_with_the_names_that_it_could_have(namesakes: dict[Dialect, Database]) -> None:
+    verdict = guard.check("SELECT site FROM samples", namesakes["postgres"].schema())
+    assert isinstance(verdict, Refusal)
+    assert verdict.reason == "the table samples could be a.samples or b.samples; write which one is meant"
+    assert verdict.hint == "a.samples, b.samples"
+
+
+def _table(name: str, *columns: str) -> Table:
+    return Table(name, tuple(Column(column, "INTEGER") for column in columns))
+
+
+CASES = Schema(
+    (_table("Plates", "capital"), _table("plates", "small"), _table("UP", "one"), _table("Up", "two"),
+     _table("cells", "cell", "value", "Value")),
+    case_sensitive=True,
+)  # fmt: skip
+"""Names that differ only in case, as PostgreSQL allows."""
+
+
+@pytest.mark.parametrize(
+    ("sql", "printed"),
+    [
+        ("SELECT * FROM plates", "SELECT small FROM plates"),
+        ("SELECT * FROM PLATES", "SELECT small FROM plates"),
+        ('SELECT * FROM "plates"', "SELECT small FROM plates"),
+        ('SELECT * FROM "Plates"', 'SELECT capital FROM "Plates"'),
+        ('SELECT * FROM "UP"', 'SELECT one FROM "UP"'),
+        ("SELECT cell FROM cells", "SELECT cell FROM cells"),
+    ],
+)
+def test_tables_that_differ_only_in_case_are_kept_apart(sql: str, printed: str) -> None:
+    verdict = guard.check(sql, CASES)
+    assert isinstance(verdict, SafeQuery), verdict
+    assert verdict.sql == printed
+    narrowed = guard.check('SELECT * FROM "Plates"', CASES, policy=Policy({"plates": TableRule(rows="TRUE")}))
+    assert isinstance(narrowed, SafeQuery), narrowed
+    assert 'SELECT capital FROM "Plates"' in narrowed.sql
+
+
+@pytest.mark.parametrize(
+    ("sql", "code"),
+    [
+        ("SELECT * FROM up", "ambiguous-table"),
+        ("SELECT value FROM cells", "ambiguous-column"),
+        ('SELECT "Value" FROM cells', "ambiguous-column"),
+        ("SELECT * FROM cells", "ambiguous-column"),
+    ],
+)
+def test_what_could_be_two_names_that_differ_only_in_case_is_refused(sql: str, code: str) -> None:
+    verdict = guard.check(sql, CASES)
+    assert isinstance(verdict, Refusal), verdict.sql
+    assert verdict.code == code
+
+
+def test_a_rule_for_a_column_holds_for_all_that_differ_only_in_case() -> None:
+    policy = Policy({"cells": TableRule(hidden=frozenset({"value"}))})
+    starred = guard.check("SELECT * FROM cells", CASES, policy=policy)
+    assert isinstance(starred, SafeQuery), starred
+    assert "value" not in starred.sql.lower()
+    assert isinstance(guard.check('SELECT "Value" FROM cells', CASES, policy=policy), Refusal)

@@ -23,8 +23,8 @@ class Limits:
     """Rows returned at most, then `truncated`."""
     max_bytes: int = 50_000_000
     """Bytes of values returned at most, then `truncated`."""
-    memory_mb: int = 1_024
-    """Memory, where the engine has a limit (DuckDB)."""
+    memory_mb: int = 0
+    """Memory, where the engine has a limit (DuckDB); 0 for what the database was opened with."""
 
 
 class Database(Protocol):
@@ -51,8 +51,10 @@ class Database(Protocol):
 def open_database(url: str) -> Database:
     """The database at `url`, read-only: `sqlite:///file`, `duckdb:///file`, `postgresql://…`, or a file's path.
 
-    Raises DatabaseNotFound, DatabaseUnreachable, DatabaseUnreadable, MissingExtra.
+    The setting `memory_mb` says how much memory DuckDB may use.
+    Raises DatabaseNotFound, DatabaseUnreachable, DatabaseUnreadable, MissingExtra, SettingsError.
     """
+    from mnemosyne import settings
     from mnemosyne.databases.places import parse
 
     place = parse(url)
@@ -64,7 +66,7 @@ def open_database(url: str) -> Database:
         case "duckdb":
             from mnemosyne.databases.duckdb import DuckDBDatabase
 
-            return DuckDBDatabase(place)
+            return DuckDBDatabase(place, settings.load().memory_mb)
         case "postgres":
             from mnemosyne.databases.postgres import PostgresDatabase
 

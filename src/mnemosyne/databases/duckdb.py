@@ -1,15 +1,17 @@
 """DuckDB, read-only. The walls: `read_only`, no external access, no extensions, locked settings, and a deadline.
 
-Memory and threads are limited and nothing is spilled to disk. The memory limit is set when the file is
-opened, because the locked settings can not change any more.
+Memory and threads are limited and nothing is spilled to disk. Of the locked settings only the memory limit can
+still change, for the time of one query that has a limit of its own.
 """
 
 from __future__ import annotations
 
+import contextlib
 import re
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -29,15 +31,16 @@ _BATCH = 250
 
 
 class DuckDBDatabase:
-    """One DuckDB file."""
+    """One DuckDB file. `memory_mb` is what a query may use whose limits do not say."""
 
     dialect: Dialect = "duckdb"
 
-    def __init__(self, place: Place, memory_mb: int = Limits().memory_mb) -> None:
+    def __init__(self, place: Place, memory_mb: int = 1_024) -> None:
         assert place.path is not None
         self.url = place.url
+        self._memory_mb = max(memory_mb, 1)  # DuckDB takes less for no limit
         self._lock = threading.Lock()
-        self._connection = _connect(place.path, memory_mb)
+        self._connection = _connect(place.path, self._memory_mb)
 
     def schema(self) -> Schema:
         """Tables, views, columns, keys, CHECK lists and comments. Raises DatabaseUnreadable."""
@@ -52,10 +55,29 @@ class DuckDBDatabase:
                 raise DatabaseUnreadable(f"The schema of {self.url} cannot be read: {_plain(error)}.") from None
 
     def run(self, query: SafeQuery, limits: Limits = Limits()) -> Result | Failure:
-        """The rows of a checked query, or how it failed. `limits.memory_mb` was fixed when the file was opened."""
+        """The rows of a checked query, or how it failed."""
+        import duckdb
+
         sql = require(query, self.dialect).sql
         with self._lock, self._connection.cursor() as cursor:
-            return _run(cursor, sql, limits)
+            try:
+                with self._memory(cursor, limits.memory_mb):
+                    return _run(cursor, sql, limits)
+            except duckdb.Error as error:
+                return _failure(error, 0.0, timed_out=False, limits=limits)
+
+    @contextlib.contextmanager
+    def _memory(self, cursor: Any, memory_mb: int) -> Iterator[None]:
+        """Another memory limit for a while, when one is asked for. Raises duckdb.Error when it cannot be had."""
+        fixed = memory_mb > self._memory_mb and not _can_except_settings()
+        if memory_mb <= 0 or memory_mb == self._memory_mb or fixed:
+            yield
+            return
+        cursor.execute(f"SET memory_limit = '{int(memory_mb)}MiB'")
+        try:
+            yield
+        finally:
+            cursor.execute(f"SET memory_limit = '{self._memory_mb}MiB'")
 
     def close(self) -> None:
         """Close the connection. Safe to call twice."""
@@ -146,12 +168,38 @@ def _plain(error: Exception) -> str:
     return re.sub(r"^[A-Z][A-Za-z ]* Error: ", "", " ".join(kept))
 
 
+@lru_cache(maxsize=1)
+def _can_except_settings() -> bool:
+    """Whether this DuckDB can lock all settings but one; older ones lock all, and the memory limit with them."""
+    import duckdb
+
+    with duckdb.connect() as connection:
+        found = connection.execute("SELECT 1 FROM duckdb_settings() WHERE name = 'allowed_configs'").fetchone()
+    return found is not None
+
+
+def _lock(connection: Any) -> None:
+    """Shut the world out and lock the settings, in this order, which a table of settings would not keep.
+
+    Connections to one file share their settings, so another one may have done it. Raises duckdb.Error.
+    """
+    with _locking:
+        if connection.execute("SELECT current_setting('lock_configuration')").fetchone()[0]:
+            return
+        connection.execute("SET enable_external_access = false")
+        if _can_except_settings():
+            connection.execute("SET allowed_configs = ['memory_limit']")
+        connection.execute("SET lock_configuration = true")
+
+
+_locking = threading.Lock()
+
+
 def _connect(path: Path, memory_mb: int) -> Any:
     """A read-only connection with every setting made and locked. Raises DatabaseUnreadable."""
     import duckdb
 
     config: dict[str, Any] = {
-        "enable_external_access": False,
         "autoload_known_extensions": False,
         "autoinstall_known_extensions": False,
         "allow_community_extensions": False,
@@ -161,10 +209,11 @@ def _connect(path: Path, memory_mb: int) -> Any:
         "memory_limit": f"{memory_mb}MiB",
         "threads": _THREADS,
         "temp_directory": "",
-        "lock_configuration": True,
     }
     try:
-        return duckdb.connect(str(path), read_only=True, config=config)
+        connection = duckdb.connect(str(path), read_only=True, config=config)
+        _lock(connection)
+        return connection
     except (duckdb.Error, RuntimeError) as error:
         message = _plain(error)
         if "lock on file" in message or "different configuration" in message:

@@ -2,12 +2,13 @@
 
 Defensive mode is on from Python 3.12 on; 3.11 cannot switch it on, and what it forbids (writing to shadow
 tables, `writable_schema`) is already impossible on a read-only connection. `trusted_schema` is off.
-Not covered: one call of one function runs to its end before the deadline is looked at; the limits on length
-keep such calls short.
+Not covered: one call of one function runs to its end before an interrupt is heeded; the limits on length keep
+such calls short, and the functions registered here look at the deadline themselves.
 """
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
 import threading
 import time
@@ -15,8 +16,9 @@ from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import quote
 
-from mnemosyne.databases import Limits
+from mnemosyne.databases import Limits, sqlite_clock
 from mnemosyne.databases.cells import capped, require
+from mnemosyne.databases.deadline import Deadline
 from mnemosyne.databases.places import Place
 from mnemosyne.errors import DatabaseUnreadable
 from mnemosyne.guard.query import Dialect, SafeQuery
@@ -37,7 +39,7 @@ _LIMITS = {
     sqlite3.SQLITE_LIMIT_WORKER_THREADS: 0,
 }
 _STEPS = 2_000
-"""Steps of the virtual machine between two looks at the clock: well under a millisecond."""
+"""Steps of the virtual machine between two looks at the clock: well under a millisecond, without slow functions."""
 _PAUSE_SECONDS = 0.02
 _LOCK_WAIT_SECONDS = 5.0
 _HARMLESS_BUILTINS = frozenset(
@@ -85,8 +87,12 @@ class SQLiteDatabase:
     def run(self, query: SafeQuery, limits: Limits = Limits()) -> Result | Failure:
         """The rows of a checked query, or how it failed."""
         sql = require(query, self.dialect).sql
-        with self._lock:
+        with self._lock, Deadline(limits.timeout_seconds, self._interrupt):
             return self._run(sql, limits)
+
+    def _interrupt(self, _: int) -> None:
+        with contextlib.suppress(sqlite3.Error):  # closed meanwhile
+            self._connection.interrupt()
 
     def _run(self, sql: str, limits: Limits) -> Result | Failure:
         start = time.perf_counter()
@@ -94,12 +100,13 @@ class SQLiteDatabase:
         self._connection.set_progress_handler(lambda: time.perf_counter() > deadline, _STEPS)
         cursor = self._connection.cursor()
         try:
-            self._execute(cursor, sql, min(deadline, start + _LOCK_WAIT_SECONDS))
-            if cursor.description is None:
-                return Failure("error", "The statement returns no rows.", time.perf_counter() - start)
-            columns = tuple(str(column[0]) for column in cursor.description)
-            rows, truncated = capped(cursor, limits.max_rows, limits.max_bytes)
-            return Result(columns, rows, truncated, time.perf_counter() - start)
+            with sqlite_clock.until(deadline):
+                self._execute(cursor, sql, min(deadline, start + _LOCK_WAIT_SECONDS))
+                if cursor.description is None:
+                    return Failure("error", "The statement returns no rows.", time.perf_counter() - start)
+                columns = tuple(str(column[0]) for column in cursor.description)
+                rows, truncated = capped(cursor, limits.max_rows, limits.max_bytes)
+                return Result(columns, rows, truncated, time.perf_counter() - start)
         except (sqlite3.Error, sqlite3.Warning, UnicodeEncodeError, ValueError, MemoryError) as error:
             seconds = time.perf_counter() - start
             return _failure(error, seconds, timed_out=time.perf_counter() > deadline, limits=limits)
@@ -189,9 +196,10 @@ def _authorizer(functions: frozenset[str]) -> Callable[[int, str | None, str | N
 
 def _failure(error: Exception, seconds: float, *, timed_out: bool, limits: Limits) -> Failure:
     message = str(error)
-    if isinstance(error, sqlite3.OperationalError) and "interrupted" in message:
-        if timed_out:
-            return Failure("timeout", f"The query was stopped after {limits.timeout_seconds:g} seconds.", seconds)
+    interrupted = isinstance(error, sqlite3.OperationalError) and "interrupted" in message
+    if timed_out and (interrupted or "user-defined" in message):  # a function that looked at the clock
+        return Failure("timeout", f"The query was stopped after {limits.timeout_seconds:g} seconds.", seconds)
+    if interrupted:
         return Failure("cancelled", "The query was interrupted.", seconds)
     if isinstance(error, MemoryError) or "out of memory" in message or "too big" in message:
         return Failure("memory", message or "out of memory", seconds)

@@ -12,6 +12,7 @@ from collections import Counter
 from functools import cmp_to_key
 from typing import Any
 
+from mnemosyne.databases import sqlite_clock
 from mnemosyne.guard import intervals
 
 MAX_VALUES = 5_000_000
@@ -112,6 +113,7 @@ def _sorted(rows: list[tuple[Any, ...]], column: int, flag: str) -> list[tuple[A
 
 
 def _compare(a: Any, b: Any) -> int:
+    sqlite_clock.look()  # many values take a while to sort
     if isinstance(a, str) != isinstance(b, str):
         return 1 if isinstance(a, str) else -1
     return int(a > b) - int(a < b)

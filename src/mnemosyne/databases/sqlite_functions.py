@@ -2,7 +2,8 @@
 
 The guard writes calls of them when it translates (see `guard.dialect`); nobody else does. Here are text
 and numbers; dates are in `sqlite_moments`, aggregates in `sqlite_aggregates`. A function that is given NULL
-returns NULL, and what one call may make is bounded, because no deadline interrupts a call.
+returns NULL. What one call may make is bounded, because nothing interrupts a call; each call looks at the
+deadline of the query (`sqlite_clock`) before it starts.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from typing import Any, TypeAlias
 
 import regex
 
+from mnemosyne.databases import sqlite_clock
 from mnemosyne.guard import templates
 
 Cell: TypeAlias = "str | int | float | None"
@@ -26,7 +28,7 @@ MAX_CHARACTERS = 1_000_000
 MAX_SEARCHED = 20_000
 """Longest text that a regular expression looks at."""
 MAX_SECONDS = 1.0
-"""Longest that a regular expression looks at one text: a bad pattern could take forever."""
+"""Longest that a regular expression looks at one text, of processor time: a bad pattern could take forever."""
 
 
 def register(connection: sqlite3.Connection) -> None:
@@ -36,7 +38,7 @@ def register(connection: sqlite3.Connection) -> None:
     for name, function in {**SCALARS, **sqlite_moments.SCALARS}.items():
         connection.create_function(f"mn_{name}", -1, _strict(function), deterministic=True)
     for name, function in TOLERANT.items():
-        connection.create_function(f"mn_{name}", -1, function, deterministic=True)
+        connection.create_function(f"mn_{name}", -1, _timely(function), deterministic=True)
     for name, aggregate in sqlite_aggregates.AGGREGATES.items():
         connection.create_window_function(f"mn_{name}", -1, aggregate)
 
@@ -45,9 +47,20 @@ def _strict(function: Callable[..., Any]) -> Callable[..., Any]:
     """NULL in, NULL out."""
 
     def strict(*arguments: Any) -> Any:
+        sqlite_clock.look()
         return None if None in arguments else function(*arguments)
 
     return strict
+
+
+def _timely(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Not after the deadline."""
+
+    def timely(*arguments: Any) -> Any:
+        sqlite_clock.look()
+        return function(*arguments)
+
+    return timely
 
 
 def _text(value: object) -> str:
@@ -139,6 +152,11 @@ def _compiled(pattern: str, flags: str) -> regex.Pattern[str]:
     return regex.compile(pattern, options)
 
 
+def _seconds() -> float:
+    """How long one search may take."""
+    return sqlite_clock.seconds(MAX_SECONDS)
+
+
 def _searched(text: object) -> str:
     written = _text(text)
     if len(written) > MAX_SEARCHED:
@@ -147,15 +165,15 @@ def _searched(text: object) -> str:
 
 
 def _regexp(text: object, pattern: str, flags: str = "") -> int:
-    return int(_compiled(pattern, flags).search(_searched(text), timeout=MAX_SECONDS) is not None)
+    return int(_compiled(pattern, flags).search(_searched(text), timeout=_seconds()) is not None)
 
 
 def _regexp_count(text: object, pattern: str) -> int:
-    return sum(1 for _ in _compiled(pattern, "").finditer(_searched(text), timeout=MAX_SECONDS))
+    return sum(1 for _ in _compiled(pattern, "").finditer(_searched(text), timeout=_seconds()))
 
 
 def _regexp_substr(text: object, pattern: str) -> str | None:
-    found = _compiled(pattern, "").search(_searched(text), timeout=MAX_SECONDS)
+    found = _compiled(pattern, "").search(_searched(text), timeout=_seconds())
     if found is None:
         return None
     piece: str | None = found[1] if found.re.groups else found[0]
@@ -168,7 +186,7 @@ _REFERENCES = {"&": r"\g<0>", "\\": r"\\"}
 def _regexp_replace(text: object, pattern: str, replacement: str, flags: str = "") -> str:
     template = regex.sub(r"\\(&|\d|\\)", lambda found: _REFERENCES.get(found[1], rf"\g<{found[1]}>"), replacement)
     return _bounded(
-        _compiled(pattern, flags).sub(template, _searched(text), count=0 if "g" in flags else 1, timeout=MAX_SECONDS)
+        _compiled(pattern, flags).sub(template, _searched(text), count=0 if "g" in flags else 1, timeout=_seconds())
     )
 
 
@@ -185,11 +203,11 @@ def _like_pattern(pattern: str, escape: str, folded: bool) -> regex.Pattern[str]
 
 
 def _like(text: object, pattern: str, escape: str = "\\") -> int:
-    return int(_like_pattern(pattern, escape, False).fullmatch(_searched(text), timeout=MAX_SECONDS) is not None)
+    return int(_like_pattern(pattern, escape, False).fullmatch(_searched(text), timeout=_seconds()) is not None)
 
 
 def _ilike(text: object, pattern: str, escape: str = "\\") -> int:
-    return int(_like_pattern(pattern, escape, True).fullmatch(_searched(text), timeout=MAX_SECONDS) is not None)
+    return int(_like_pattern(pattern, escape, True).fullmatch(_searched(text), timeout=_seconds()) is not None)
 
 
 @lru_cache(maxsize=256)
@@ -198,7 +216,7 @@ def _similar_pattern(pattern: str) -> regex.Pattern[str]:
 
 
 def _similar(text: object, pattern: str) -> int:
-    return int(_similar_pattern(pattern).fullmatch(_searched(text), timeout=MAX_SECONDS) is not None)
+    return int(_similar_pattern(pattern).fullmatch(_searched(text), timeout=_seconds()) is not None)
 
 
 # Text -------------------------------------------------------------------------------------------------------------

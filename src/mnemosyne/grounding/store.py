@@ -74,7 +74,7 @@ def keep(database: Database, schema: Schema, settings: Settings, policy: Policy 
 
 def _clock(table: Table, policy: Policy | None) -> tuple[str, ...]:
     """Today, where a rule chooses rows: it may ask for the date, so what it permitted is good for a day."""
-    rule = policy.rule(table.name, is_view=table.is_view) if policy is not None else None
+    rule = policy.rule(table.name, namespace=table.namespace, is_view=table.is_view) if policy is not None else None
     return (date.today().isoformat(),) if rule is not None and rule.rows else ()
 
 

@@ -9,7 +9,7 @@ from sqlglot import exp
 
 from mnemosyne.guard import templates
 from mnemosyne.guard.annotate import annotate
-from mnemosyne.guard.kinds import NUMBERS, TIMES, kind_of, marked
+from mnemosyne.guard.kinds import DAYS, NUMBERS, TIMES, WHOLE, kind_of, marked
 from mnemosyne.guard.sqlite_queries import refuse_ties
 from mnemosyne.guard.trees import (
     Node,
@@ -23,6 +23,7 @@ from mnemosyne.guard.trees import (
     literal,
     rewrite,
     short_bool,
+    whole,
 )
 from mnemosyne.schema import Schema
 
@@ -38,27 +39,71 @@ def translate(tree: Node, schema: Schema) -> Node:
 
 def _divide(node: Node) -> Node | None:
     """`/` of DuckDB never cuts; `//` cuts towards zero, as PostgreSQL does for whole numbers."""
-    if kind_of(node.this) == kind_of(node.expression) == "int":
+    if kind_of(node.this) in WHOLE and kind_of(node.expression) in WHOLE:
         return exp.IntDiv(this=node.this, expression=node.expression)
+    if _may_be_zero(node.expression):
+        divisor = exp.Nullif(this=bare(node.expression), expression=literal(0))
+        node.set("expression", marked(divisor, kind_of(node.expression)))
     return None
 
 
+def _may_be_zero(node: Node) -> bool:
+    """Such a divisor would make an infinity; the quotient becomes NULL, as in SQLite."""
+    inner = bare(node)
+    if isinstance(inner, exp.Nullif):
+        return whole(inner.expression) != 0
+    return not isinstance(inner, exp.Literal) or inner.is_string or float(inner.name) == 0
+
+
+def _subtract(node: Node) -> None:
+    """`'2026-06-15' - day`: DuckDB does not read text as a date here."""
+    for text, value in ((node.this, node.expression), (node.expression, node.this)):
+        if is_text(text) and kind_of(value) in TIMES:
+            day = kind_of(value) == "date"
+            text.replace(exp.Cast(this=text.copy(), to=data_type("date" if day else "timestamp")))
+
+
 def _cast(node: Node) -> Node | None:
-    """A plain NUMERIC has any number of digits in PostgreSQL and three after the point in DuckDB."""
+    """CAST to NUMERIC and to text."""
     to = node.args["to"]
-    if to.this == exp.DataType.Type.DECIMAL and not to.expressions:
-        inner = bare(node.this)
-        if isinstance(inner, exp.IntDiv):
-            return inner
-        return marked(exp.Cast(this=node.this, to=data_type("DOUBLE")), "numeric")
-    if to.this in exp.DataType.TEXT_TYPES and kind_of(node.this) == "float":
+    if to.this == exp.DataType.Type.DECIMAL:
+        return _to_scale(node, to) if to.expressions else _to_numeric(node)
+    if to.this in exp.DataType.TEXT_TYPES and _is_double(node.this):
         return _text(node.this)
     return None
 
 
+def _to_numeric(node: Node) -> Node:
+    """A plain NUMERIC has any number of digits in PostgreSQL and three after the point in DuckDB."""
+    inner = bare(node.this)
+    if isinstance(inner, exp.IntDiv):
+        return inner
+    return marked(exp.Cast(this=node.this, to=data_type("DOUBLE")), "numeric")
+
+
+def _to_scale(node: Node, to: exp.DataType) -> Node | None:
+    """NUMERIC(10, 2) of 0.145 is 0.15, though no float is 0.145."""
+    digits = whole(to.expressions[1].this) if len(to.expressions) > 1 else 0
+    inner = bare(node.this)
+    exact = isinstance(inner, exp.Literal) or (isinstance(inner, exp.Cast) and inner.to.expressions)
+    if kind_of(inner) not in ("float", "numeric") or exact or digits is None or digits > _PLACES:
+        return None
+    wide = exp.Cast(this=node.this, to=data_type(f"DECIMAL(38, {_PLACES})"))
+    return marked(exp.Cast(this=wide, to=to), "numeric")
+
+
+_PLACES = 12
+
+
+def _is_double(node: Node) -> bool:
+    """A float, or what a plain NUMERIC became."""
+    inner = bare(node)
+    return kind_of(node) == "float" or (isinstance(inner, exp.Cast) and inner.to.is_type("double"))
+
+
 def _text(node: Node) -> Node:
     """A float as PostgreSQL writes it: 5.0 is `5`."""
-    if kind_of(node) != "float":
+    if not _is_double(node):
         return node
     plain = exp.Cast(this=node, to=data_type("TEXT"))
     return marked(
@@ -124,6 +169,14 @@ def _round(node: Node) -> Node | None:
     if kind_of(node.this) == "numeric":
         node.set("this", exp.Cast(this=node.this, to=data_type("DECIMAL(38, 12)")))
     return None
+
+
+def _extract(node: Node) -> Node | None:
+    """The seconds of PostgreSQL have a fraction."""
+    if node.name.upper() not in ("SECOND", "SECONDS") or kind_of(node.expression) in DAYS:
+        return None
+    micros = exp.Extract(this=exp.Var(this="MICROSECONDS"), expression=node.expression)
+    return marked(exp.Paren(this=exp.Div(this=micros, expression=exp.Literal.number("1000000.0"))), "numeric")
 
 
 # Templates of TO_CHAR -------------------------------------------------------------------------------------------
@@ -248,11 +301,18 @@ def _named(node: Node) -> Node | None:
     raise Untranslatable(f"The function {low} has no equal in DuckDB.", node)
 
 
-_MISSING = frozenset({"justify_days", "justify_hours", "justify_interval", "num_nulls", "num_nonnulls", "regexp_match"})
+_MISSING = frozenset(
+    {
+        "justify_days", "justify_hours", "justify_interval", "num_nulls", "num_nonnulls", "regexp_match",
+        "regexp_matches",
+    }
+)  # fmt: skip
 
 RULES: Mapping[type[exp.Expression], Rule] = {
     exp.Div: _divide,
+    exp.Sub: _subtract,
     exp.Cast: _cast,
+    exp.Extract: _extract,
     exp.Round: _round,
     exp.DPipe: _piped,
     exp.Concat: _concatenated,

@@ -134,7 +134,9 @@ class _Grouped:
             item = outputs[position - 1] if 1 <= position <= len(outputs) else item
         elif isinstance(item, exp.Column) and not item.table and self._name(item) is None:
             item = next((one for one in outputs if one.alias.lower() == item.name.lower()), item)
-        return item.unalias().unnest()
+        while isinstance(item, (exp.Alias, exp.Paren)):
+            item = item.this
+        return item
 
     def _plain(self, node: exp.Expression) -> exp.Expression:
         """The node with every own column written (source, column) in lower case."""

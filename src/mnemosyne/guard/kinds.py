@@ -10,15 +10,17 @@ from typing import Literal, cast
 from sqlglot import exp
 
 Kind = Literal[
-    "int", "numeric", "float", "bool", "text", "date", "midnight", "timestamp", "time", "interval", "array", "unknown"
-]
-"""`midnight` is a timestamp that is always at 00:00, such as DATE_TRUNC('month', d) or a date plus whole days;
-`numeric` is PostgreSQL's exact decimal."""
+    "int", "bigint", "numeric", "float", "bool", "text", "date", "midnight", "timestamp", "time", "interval", "array",
+    "unknown",
+]  # fmt: skip
+"""`bigint` is what COUNT and RANK return, and its SUM is `numeric`, PostgreSQL's exact decimal, which `/` does not cut;
+`midnight` is a timestamp that is always at 00:00, such as DATE_TRUNC('month', d) or a date plus whole days."""
 
 Columns = dict[str, Kind]
 """Lower-case column names of a table or query, in order, to kinds."""
 
-NUMBERS = frozenset({"int", "numeric", "float"})
+WHOLE = frozenset({"int", "bigint"})
+NUMBERS = WHOLE | {"numeric", "float"}
 DAYS = frozenset({"date", "midnight"})
 TIMES = frozenset({"date", "midnight", "timestamp"})
 
@@ -47,7 +49,8 @@ def kind_of_type(text: str) -> Kind:
 
 _TYPE_NAMES: tuple[tuple[tuple[str, ...], Kind], ...] = (
     (("INTERVAL",), "interval"),
-    (("INT", "BIGINT", "SMALLINT", "TINYINT", "MEDIUMINT", "SERIAL", "BIGSERIAL", "HUGEINT", "UINT", "UBIGINT"), "int"),
+    (("BIGINT", "BIGSERIAL", "INT8", "HUGEINT", "UINT", "UBIGINT", "UHUGEINT"), "bigint"),
+    (("INT", "SMALLINT", "TINYINT", "MEDIUMINT", "SERIAL", "SMALLSERIAL", "USMALLINT", "UTINYINT"), "int"),
     (("NUMERIC", "DECIMAL"), "numeric"),
     (("FLOAT", "DOUBLE", "REAL"), "float"),
     (("BOOL",), "bool"),
@@ -64,7 +67,7 @@ def common(a: Kind, b: Kind) -> Kind:
         return a
     if a == "unknown":
         return b
-    for kind in ("timestamp", "midnight", "float", "numeric"):
+    for kind in ("timestamp", "midnight", "float", "numeric", "bigint"):
         if kind in (a, b) and {a, b} <= (TIMES if kind in TIMES else NUMBERS):
             return cast(Kind, kind)
     return a
@@ -142,7 +145,12 @@ def _case(node: exp.Expression) -> Kind:
 def _literal(node: exp.Expression) -> Kind:
     if node.is_string:
         return "text"
-    return "int" if node.name.isdigit() else "numeric"
+    if not node.name.isdigit():
+        return "numeric"
+    return next((kind for kind, most in _LARGEST if int(node.name) <= most), "numeric")
+
+
+_LARGEST: tuple[tuple[Kind, int], ...] = (("int", 2**31 - 1), ("bigint", 2**63 - 1))
 
 
 def _cast(node: exp.Expression) -> Kind:
@@ -156,15 +164,22 @@ def _add(node: exp.Expression) -> Kind:
         left, right = right, left
     if left in TIMES:
         if right in TIMES:
-            return "int" if left == right == "date" else "interval"
+            return _gap(left, right)
         if right == "interval" or isinstance(node.expression, exp.Interval):
             return "midnight" if left in DAYS and whole_days(node) else "timestamp"
         if isinstance(node, exp.Sub) and _is_text(node.expression):
-            return "int"
+            return _gap(left, left)
         return left
+    if isinstance(node, exp.Sub) and _is_text(node.this) and right in TIMES:
+        return _gap(right, right)
     if left == "interval":
         return "interval"
     return _arithmetic(node)
+
+
+def _gap(left: Kind, right: Kind) -> Kind:
+    """The time between two dates is a number of days."""
+    return "int" if left == right == "date" else "interval"
 
 
 def _arithmetic(node: exp.Expression) -> Kind:
@@ -190,15 +205,17 @@ def _trunc_date(node: exp.Expression) -> Kind:
 
 
 def _sum(node: exp.Expression) -> Kind:
-    return _this(node)
+    """The sum of integers is a bigint, and that of bigints an exact number."""
+    sums: dict[Kind, Kind] = {"int": "bigint", "bigint": "numeric"}
+    return sums.get(_this(node), _this(node))
 
 
 def _average(node: exp.Expression) -> Kind:
-    return "numeric" if _this(node) in ("int", "numeric") else _this(node)
+    return "numeric" if _this(node) in WHOLE else _this(node)
 
 
 def _round(node: exp.Expression) -> Kind:
-    return "float" if _this(node) == "float" else "numeric" if _this(node) in ("int", "numeric") else _this(node)
+    return "numeric" if _this(node) in WHOLE else _this(node)
 
 
 def _within(node: exp.Expression) -> Kind:
@@ -284,10 +301,11 @@ _RULES: dict[type[exp.Expression], object] = {
     exp.Length: "int",
     exp.Ascii: "int",
     exp.Unicode: "int",
-    exp.Count: "int",
-    exp.RowNumber: "int",
-    exp.Rank: "int",
-    exp.DenseRank: "int",
+    exp.RegexpCount: "int",
+    exp.Count: "bigint",
+    exp.RowNumber: "bigint",
+    exp.Rank: "bigint",
+    exp.DenseRank: "bigint",
     exp.Ntile: "int",
     exp.PercentRank: "float",
     exp.CumeDist: "float",
@@ -295,12 +313,14 @@ _RULES: dict[type[exp.Expression], object] = {
     exp.Avg: _average,
     exp.Min: _this,
     exp.Max: _this,
+    exp.AnyValue: _this,
     exp.Lag: _this,
     exp.Lead: _this,
     exp.FirstValue: _this,
     exp.LastValue: _this,
     exp.NthValue: _this,
     exp.Abs: _this,
+    exp.Sign: _round,
     exp.Round: _round,
     exp.Trunc: _round,
     exp.Ceil: _round,

@@ -23,19 +23,20 @@ Translate = Callable[[exp.Expression, Schema, Dialect], exp.Expression]
 def narrow(
     tree: exp.Expression, schema: Schema, policy: Policy, target: Dialect, today: date | None, translate: Translate
 ) -> None:
-    """Replace every narrowed table of a resolved tree. A CTE never has the name of a table, so names decide.
+    """Replace every narrowed table of a resolved tree, each by the part of the one that its name and namespace mean.
 
-    Raises SettingsError for a rule that is no condition on its table.
+    A CTE never has the name of a table, so names decide. Raises SettingsError for a rule that is no condition on
+    its table.
     """
-    narrowed = {
-        table.name.lower(): (table, rule)
-        for table in schema.tables
-        if (rule := policy.rule(table.name, is_view=table.is_view)) is not None and rule.narrows
-    }
+    catalogue = catalogue_of(schema, policy)
     for node in list(tree.find_all(exp.Table)):
-        found = narrowed.get(node.name.lower())
-        if found is not None and isinstance(node.this, exp.Identifier):
-            _replace(node, permitted_part(*found, schema, target, today, translate))
+        known = catalogue.find(node.name, node.text("db")) if isinstance(node.this, exp.Identifier) else None
+        if known is None:
+            continue
+        table = known.table
+        rule = policy.rule(table.name, namespace=table.namespace, is_view=table.is_view)
+        if rule is not None and rule.narrows:
+            _replace(node, permitted_part(table, rule, schema, target, today, translate))
 
 
 def _replace(node: exp.Table, query: exp.Expression) -> None:

@@ -41,13 +41,14 @@ class Policy:
     """The permitted part of a database for one person or role."""
 
     tables: Mapping[str, TableRule] = field(default_factory=dict)
-    """Lower-case table name to its rule."""
+    """Lower-case `table` (in every namespace) or `namespace.table` (in this one, before the other) to its rule."""
     others: bool = False
     """Whether tables without a rule may be read in full. A view must be named: it may show what its tables hide."""
 
-    def rule(self, table: str, *, is_view: bool = False) -> TableRule | None:
+    def rule(self, table: str, *, namespace: str = "", is_view: bool = False) -> TableRule | None:
         """The rule of a table or view, None when it may not be read."""
-        found = self.tables.get(table.lower())
+        found = self.tables.get(f"{namespace}.{table}".lower()) if namespace else None
+        found = self.tables.get(table.lower()) if found is None else found
         return found if found is not None else (TableRule() if self.others and not is_view else None)
 
     @property
@@ -66,7 +67,7 @@ def read_policy(path: Path) -> Policy:
     ```yaml
     others: false            # tables not named below may not be read; views never, unless named
     tables:
-      samples: {}            # in full
+      samples: {}            # in full, in every namespace that has such a table; lab.samples means that one
       clients:
         hide: [contact_email]
       results:

@@ -17,10 +17,11 @@ from sqlglot.errors import ErrorLevel, UnsupportedError
 
 from mnemosyne.guard.annotate import annotate
 from mnemosyne.guard.checking import check
-from mnemosyne.guard.kinds import DAYS, TIMES, kind_of, marked
+from mnemosyne.guard.kinds import DAYS, TIMES, WHOLE, kind_of, marked
 from mnemosyne.guard.policy import Policy
 from mnemosyne.guard.query import Dialect, Refusal
 from mnemosyne.guard.refused import PARSER_FAULTS, Refused, describe, piece
+from mnemosyne.guard.sqlite_values import is_real
 from mnemosyne.guard.trees import Node, Rule, data_type, is_text, paren, rewrite, whole
 from mnemosyne.schema import Schema
 
@@ -104,7 +105,7 @@ def _write_positions_out(select: exp.Select) -> None:
 
 def _divide(node: Node) -> Node | None:
     """`/` of whole numbers cuts in PostgreSQL, and nowhere else for sure."""
-    if kind_of(node.this) == kind_of(node.expression) == "int":
+    if kind_of(node.this) in WHOLE and kind_of(node.expression) in WHOLE:
         return exp.Floor(this=exp.Div(this=node.this, expression=node.expression))
     return None
 
@@ -126,7 +127,7 @@ def _shift(node: Node) -> Node | None:
         return None
     if kind_of(right) in TIMES and isinstance(node, exp.Sub):
         return exp.DateDiff(this=left, expression=right, unit=exp.Var(this="DAY"))
-    if kind_of(right) not in ("int", "interval"):
+    if kind_of(right) not in WHOLE | {"interval"}:
         return None
     unit, amount = exp.Var(this="DAY"), right
     if isinstance(right, exp.Interval) or kind_of(right) == "interval":
@@ -146,7 +147,14 @@ def _folded(node: Node) -> Node:
 
 def _average(node: Node) -> None:
     """AVG of whole numbers is whole in SQL Server."""
-    if kind_of(node.this) == "int":
+    if kind_of(node.this) in WHOLE:
+        node.set("this", exp.Cast(this=node.this, to=data_type("double")))
+
+
+def _exact(node: Node) -> None:
+    """A sum of counts is a whole number in SQL Server, whose `/` cuts those."""
+    kinds = {kind_of(node.this), kind_of(node.expression)}
+    if "numeric" in kinds and not is_real(node.this) and not is_real(node.expression):
         node.set("this", exp.Cast(this=node.this, to=data_type("double")))
 
 
@@ -195,6 +203,7 @@ _RULES: dict[Foreign, dict[type[exp.Expression], Rule]] = {
         exp.Sub: _shift,
         exp.ILike: _folded,
         exp.Avg: _average,
+        exp.Div: _exact,
         exp.CurrentDate: _today,
     },
     "oracle": {exp.Div: _divide, exp.TimestampTrunc: _truncate},

@@ -14,7 +14,8 @@ from typing import cast as cast_tree
 from sqlglot import exp, parse_one
 
 from mnemosyne.guard import intervals, templates
-from mnemosyne.guard.kinds import DAYS, NUMBERS, TIMES, kind_of, marked
+from mnemosyne.guard.kinds import DAYS, NUMBERS, TIMES, WHOLE, kind_of, marked
+from mnemosyne.guard.refused import Refused, piece
 from mnemosyne.guard.trees import (
     Node,
     Rule,
@@ -138,7 +139,7 @@ def _scaled(node: Node) -> tuple[Node, intervals.Parts] | None:
     node = bare(node)
     if isinstance(node, exp.Anonymous) and node.name.lower() == "mn_interval_times":
         fixed, count = node.expressions
-        if isinstance(fixed, exp.Literal) and kind_of(count) == "int":
+        if isinstance(fixed, exp.Literal) and kind_of(count) in WHOLE:
             return count, intervals.decode(fixed.name)
     return None
 
@@ -178,24 +179,30 @@ def shift_days(day: Node, days: Node, sign: int) -> Node:
 
 
 def add_or_sub(node: Node) -> Node | None:
-    """`+` and `-` where a date, timestamp or interval takes part."""
+    """`+` and `-` where a date, timestamp or interval takes part; a text that may be a date is refused."""
+    made = _moved(node)
+    if made is None:
+        _refuse_texts(node)
+    return made
+
+
+def _moved(node: Node) -> Node | None:
     left, right = node.this, node.expression
     sign = -1 if isinstance(node, exp.Sub) else 1
+    if sign < 0:
+        left, right = _as_its_neighbour(left, right), _as_its_neighbour(right, left)
     if sign > 0 and kind_of(right) in TIMES and kind_of(left) not in TIMES:
         left, right = right, left
     first, second = kind_of(left), kind_of(right)
     if first in TIMES:
-        if sign < 0 and is_text(right) and first == "date":
-            right = cast_date(exp.Cast(this=right, to=data_type("date")))
-            second = "date"
         if second == "interval":
             return shift(left, right, sign)
-        if second in TIMES:
+        if second in TIMES and sign < 0:
             if kind_of(node) == "int":
                 gap = exp.Sub(this=call("JULIANDAY", left), expression=call("JULIANDAY", right))
                 return cast(gap, "INTEGER", "int")
             return call("mn_between", as_timestamp(left), as_timestamp(right), kind="interval")
-        if second in ("int", "numeric", "unknown") and first == "date":
+        if second in WHOLE | {"numeric"} and first == "date":
             return shift_days(left, right, sign)
     if first == second == "interval":
         return call(
@@ -205,6 +212,70 @@ def add_or_sub(node: Node) -> Node | None:
             kind="interval",
         )
     return None
+
+
+def _as_its_neighbour(node: Node, beside: Node) -> Node:
+    """A quoted text under `-` is a date or a timestamp, as what it stands beside."""
+    if not is_text(node) or kind_of(beside) not in TIMES:
+        return node
+    day = kind_of(beside) == "date"
+    return (cast_date if day else cast_timestamp)(exp.Cast(this=node, to=data_type("date" if day else "timestamp")))
+
+
+_SAYS_DATE = re.compile(r"(date|datetime|timestamp|birthday|deadline|(^|_)(at|on|by|due|since|until|dob))$", re.I)
+
+
+def _refuse_texts(node: Node) -> None:
+    """SQLite would add and subtract texts as numbers, dates as their years."""
+    sides = [node.this, node.expression]
+    kinds = {kind_of(side) for side in sides}
+    if any(isinstance(bare(side), exp.Null) for side in sides):
+        return
+    moments = bool(kinds & (TIMES | {"interval", "time"})) or all(is_text(side) for side in sides)
+    for side in sides:
+        kind = kind_of(side)
+        if (kind in ("text", "time") or (kind == "unknown" and moments)) and not _is_number(side, moments):
+            raise _no_date(node, side)
+        if kind == "unknown" and any(_may_be_date(column) for column in side.find_all(exp.Column)):
+            raise _no_date(node, side)
+    if moments:
+        raise _no_sum(node)
+
+
+def _is_number(node: Node, moments: bool) -> bool:
+    """A quoted number beside another number."""
+    return not moments and is_text(node) and re.fullmatch(r"\s*[+-]?[\d.]+\s*", node.name) is not None
+
+
+def _may_be_date(column: exp.Column) -> bool:
+    """A column without a type, such as that of a view, whose name says that it holds dates."""
+    return kind_of(column) == "unknown" and _SAYS_DATE.search(column.name) is not None
+
+
+def _no_date(node: Node, side: Node) -> Refused:
+    name = piece(side) if isinstance(side, (exp.Column, exp.Literal)) else "x"
+    what = {"text": "text", "time": "a time of day"}.get(kind_of(side), "of a kind that is not known")
+    subject = name if name != "x" else piece(side)
+    return Refused(
+        "not-translatable",
+        f"{subject} is {what}, and SQLite would count with its first digits",
+        place=piece(side),
+        hint=f"CAST({name} AS DATE), or CAST({name} AS INTEGER) for a number.",
+    )
+
+
+def _no_sum(node: Node) -> Refused:
+    one, other = kind_of(node.this), kind_of(node.expression)
+    kinds = " and ".join(
+        {"midnight": "timestamp", "int": "number", **dict.fromkeys(NUMBERS, "number")}.get(kind, kind)
+        for kind in (one, other)
+    )
+    return Refused(
+        "not-translatable",
+        f"PostgreSQL does not add or subtract {kinds}",
+        place=piece(node),
+        hint="CAST(x AS DATE) + 1, or x + INTERVAL '1 day'.",
+    )
 
 
 def times_or_by(node: Node) -> Node | None:

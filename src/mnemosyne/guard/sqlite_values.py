@@ -7,7 +7,7 @@ import re
 from sqlglot import exp
 
 from mnemosyne.guard import sqlite_dates as dates
-from mnemosyne.guard.kinds import DAYS, NUMBERS, TIMES, kind_of, kind_of_type, marked
+from mnemosyne.guard.kinds import DAYS, NUMBERS, TIMES, WHOLE, kind_of, kind_of_type, marked
 from mnemosyne.guard.trees import (
     Node,
     Rule,
@@ -38,7 +38,8 @@ def meet(nodes: list[Node]) -> list[Node]:
             raise Untranslatable("An interval is compared with something that is none.", nodes[0])
         return [dates.interval_seconds(_interval(node)) for node in nodes]
     if kinds & TIMES:
-        return [_date(node, exact="timestamp" in kinds) for node in nodes]
+        exact = "timestamp" in kinds
+        return [_date(node, exact=exact, day=not exact and "midnight" not in kinds) for node in nodes]
     if "bool" in kinds:
         return [_bool(node) for node in nodes]
     if kinds & NUMBERS:
@@ -50,10 +51,10 @@ def _interval(node: Node) -> Node:
     return dates.cast_interval(exp.Cast(this=node, to=data_type("interval"))) if is_text(node) else node
 
 
-def _date(node: Node, *, exact: bool) -> Node:
-    """`exact`: in the form with a time, because one of the values has one."""
+def _date(node: Node, *, exact: bool, day: bool) -> Node:
+    """`exact`: in the form with a time, because one of the values has one; `day`: all of them are dates."""
     if is_text(node):
-        text = dates.date_text(node.name, with_time=True)
+        text = dates.date_text(node.name, with_time=not day)
         if text is None:
             raise Untranslatable(f"{node.name!r} is not a date written as YYYY-MM-DD.", node)
         if exact and " " not in text:
@@ -240,8 +241,8 @@ def divide(node: Node) -> Node | None:
     interval = dates.times_or_by(node)
     if interval is not None:
         return interval
-    kinds = (kind_of(node.this), kind_of(node.expression))
-    if kinds == ("int", "int") or not set(kinds) & {"numeric", "float"}:
+    kinds = {kind_of(node.this), kind_of(node.expression)}
+    if kinds <= WHOLE or not kinds & {"numeric", "float"}:
         return None
     if not is_real(node.this) and not is_real(node.expression):
         node.set("this", _real(node.this))
@@ -265,9 +266,24 @@ def quotient(node: Node) -> Node:
 
 def round_(node: Node) -> Node | None:
     """ROUND(x) of a float goes to the even neighbour; all other rounding goes away from zero, as in SQLite."""
-    if node.args.get("decimals") is None and kind_of(node.this) == "float":
-        return call("mn_round_even", node.this, kind="float")
-    return None
+    digits = node.args.get("decimals")
+    if digits is not None:
+        return _rounded(node.this, digits)
+    return call("mn_round_even", node.this, kind="float") if kind_of(node.this) == "float" else None
+
+
+def _rounded(value: Node, digits: Node) -> Node:
+    """ROUND(x, n); SQLite takes a negative n for 0."""
+    number = whole(digits)
+    if number is None:
+        raise Untranslatable("ROUND in SQLite takes a written number of digits.", digits)
+    if number >= 0:
+        return marked(exp.Round(this=value, decimals=literal(number)), "numeric")
+    tens = 10**-number
+    parts = exp.Div(this=paren(value), expression=exp.Literal.number(f"{tens}.0"))
+    made = marked(exp.Mul(this=exp.Round(this=parts), expression=literal(tens)), "numeric")
+    made.meta["scale"] = 0
+    return paren(made)
 
 
 def truncated(node: Node) -> Node | None:
@@ -351,7 +367,7 @@ def _parameter(node: exp.Cast, index: int) -> int | None:
 def _to_int(node: exp.Cast) -> Node:
     inner = bare(node.this)
     if isinstance(inner, exp.Cast) and inner.to.this in exp.DataType.INTEGER_TYPES:
-        return marked(inner, "int")
+        return marked(inner, kind_of_type(node.to.sql("postgres")))
     if kind_of(inner) == "float":
         return cast(call("mn_round_even", inner), "BIGINT", "int")
     if kind_of(inner) == "numeric" and not isinstance(inner, (exp.Floor, exp.Ceil, exp.Trunc)):
@@ -368,8 +384,7 @@ def _to_numeric(node: exp.Cast) -> Node:
     inner = _real(bare(node.this)) if not is_text(node.this) else _number(node.this)
     if scale is None:
         return marked(paren(inner), "numeric")
-    rounded = marked(exp.Round(this=inner, decimals=literal(scale)), "numeric")
-    return rounded
+    return _rounded(inner, literal(scale))
 
 
 def _to_float(node: exp.Cast) -> Node:
@@ -389,6 +404,7 @@ def _to_bool(node: exp.Cast) -> Node:
 
 _CASTS = {
     "int": _to_int,
+    "bigint": _to_int,
     "numeric": _to_numeric,
     "float": _to_float,
     "bool": _to_bool,

@@ -53,6 +53,6 @@ def _try_rules(schema: Schema, policy: Policy, dialect: Dialect) -> None:
     from mnemosyne.guard.narrow import permitted_part
 
     for table in schema.tables:
-        rule = policy.rule(table.name, is_view=table.is_view)
+        rule = policy.rule(table.name, namespace=table.namespace, is_view=table.is_view)
         if rule is not None and rule.rows:
             permitted_part(table, rule, schema, dialect, None, translate)
