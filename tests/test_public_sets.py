@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from mnemosyne.datasets import Example
-from mnemosyne.datasets.overlap import OverlapIndex
+from mnemosyne.datasets.overlap import OverlapIndex, normal_question
 from mnemosyne.datasets.postgres import NotPostgres, to_postgres
 from mnemosyne.datasets.public import Malformed, create_context, gretel, local_rows, spider, spider_schema
 from mnemosyne.datasets.quality import Rules, keep
@@ -38,6 +38,54 @@ def test_malformed_rows_are_counted_and_listed(tmp_path: Path, name: str) -> Non
     assert found[0].schema == Schema.from_ddl(DDL).to_ddl()
     assert malformed.count == 3
     assert malformed.listed[0] == f"{name}, line 1: needs context"
+
+
+def test_bad_lines_are_counted_and_listed_and_the_rest_read(tmp_path: Path) -> None:
+    malformed = Malformed()
+    file = tmp_path / "rows.jsonl"
+    file.write_bytes(b"nonsense\n[1]\n" + json.dumps(GOOD).encode() + b"\n\xff\n")
+    assert len(list(create_context(local_rows(file, malformed), malformed))) == 1
+    assert malformed.count == 3
+    assert malformed.listed[:2] == [
+        "rows.jsonl, line 1: not JSON (Expecting value at character 1)",
+        "rows.jsonl, line 2: not an object but list",
+    ]
+    assert malformed.listed[2].startswith("rows.jsonl, line 4: not UTF-8")
+    with pytest.raises(DatasetError, match="line 1: not JSON"):
+        list(local_rows(file))
+
+
+def test_rows_of_a_list_that_are_no_objects_are_counted(tmp_path: Path) -> None:
+    malformed = Malformed()
+    (tmp_path / "rows.json").write_text(json.dumps([7, GOOD]))
+    assert len(list(local_rows(tmp_path / "rows.json", malformed))) == 1
+    assert malformed.listed == ["rows.json, row 1: not an object but int"]
+    with pytest.raises(DatasetError, match="row 1: not an object"):
+        list(local_rows(tmp_path / "rows.json"))
+
+
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [
+        ("rows.json", b"5"),
+        ("rows.json", b'{"a": 1}'),
+        ("rows.json", b"nonsense"),
+        ("rows.json", b"[" * 100_000),
+        ("rows.json", b"\xff"),
+        ("rows.parquet", b"PAR1 no Parquet at all"),
+        ("rows.jsonl.gz", b"not gzip"),
+        ("rows.jsonl.gz", gzip.compress(b'{"a": 1}\n')[:-9] + b"\xff" * 9),
+        ("none.json", None),
+        ("none.parquet", None),
+        ("none.jsonl", None),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_an_error_for_people(tmp_path: Path, name: str, data: bytes | None) -> None:
+    if data is not None:
+        (tmp_path / name).write_bytes(data)
+    with pytest.raises(DatasetError) as caught:
+        list(local_rows(tmp_path / name, Malformed()))
+    assert caught.value.hint
 
 
 def test_parquet_and_json_lists_are_read_too(tmp_path: Path) -> None:
@@ -106,7 +154,13 @@ def test_sqlite_golds_become_postgres(spider_folder: Path, sqlite: str, postgres
 
 
 @pytest.mark.parametrize(
-    "sql", ["SELECT name, COUNT(*) FROM animal GROUP BY kind", "SELECT name, MAX(age) FROM animal", "SELECT FROM ("]
+    "sql",
+    [
+        "SELECT name, COUNT(*) FROM animal GROUP BY kind",
+        "SELECT name, MAX(age) FROM animal",
+        "SELECT FROM (",
+        "SELECT 1" + "+1" * 5_000,
+    ],
 )
 def test_what_only_sqlite_forgives_is_refused(spider_folder: Path, sql: str) -> None:
     with pytest.raises(NotPostgres):
@@ -209,3 +263,10 @@ def test_rows_are_streamed_from_a_hub(hub: str, tmp_path: Path) -> None:
         [sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=120, check=False
     )
     assert done.stdout.strip() == "3", done.stderr[-2000:]
+
+
+def test_questions_of_every_script_are_told_apart() -> None:
+    assert normal_question("Größe, über 5 µg?") == "große uber 5 μg"
+    assert normal_question("Сколько проб?") == "сколько проб"
+    assert normal_question("नमूने E. coli?") != normal_question("कितने E. coli?") != "e coli"
+    assert normal_question("Which ⚠️ otters—over 10?") == "which otters over 10"

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sqlite3
+import subprocess
+import sys
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -13,10 +17,11 @@ from click.testing import CliRunner
 from mnemosyne import guard
 from mnemosyne.cli import group
 from mnemosyne.datasets import read_examples
-from mnemosyne.errors import DatabaseUnreadable
+from mnemosyne.errors import DatabaseUnreadable, SettingsError
 from mnemosyne.guard.query import SafeQuery
 from mnemosyne.schema import Schema
 from mnemosyne.synthesis import own
+from mnemosyne.synthesis.disguise import disguised, shown, spoken
 from mnemosyne.synthesis.drafting import draft, singular, words
 from mnemosyne.synthesis.lexicon import parse
 from mnemosyne.synthesis.pools import Privacy
@@ -129,17 +134,152 @@ def test_excluded_columns_are_never_read_or_written(zoo_url: str, tmp_path: Path
     made = own.synthesise(own.Order(zoo_url, tmp_path, 20, today=TODAY, privacy=privacy))
     text = "\n".join(e.question + e.sql for e in made.examples) + (tmp_path / "lexicon.yaml").read_text()
     assert not re.search(r"\b(Ada|Bo|Cy|Di|Ed)\b|0700", text)
+    assert stored(tmp_path, "SELECT COUNT(keeper_name), COUNT(*) FROM keepers")[0] == (0, 5)
+
+
+def stored(folder: Path, sql: str) -> list[tuple[object, ...]]:
+    """The rows of a query on every copy that is left in a folder, one after the other."""
     import duckdb
 
-    with duckdb.connect(str(tmp_path / "work" / "population-0.duckdb"), read_only=True) as copy:
-        assert copy.execute("SELECT COUNT(keeper_name), COUNT(*) FROM keepers").fetchone() == (0, 5)
+    found: list[tuple[object, ...]] = []
+    for file in sorted((folder / "work").rglob("*.duckdb")):
+        with duckdb.connect(str(file), read_only=True) as copy:
+            found += copy.execute(sql).fetchall()
+    return found
 
 
-def test_disguised_values_are_replaced_by_look_alikes(zoo_url: str, tmp_path: Path) -> None:
-    privacy = Privacy(disguise=frozenset({"*"}))
-    made = own.synthesise(own.Order(zoo_url, tmp_path, 20, today=TODAY, privacy=privacy))
+def test_a_second_run_that_excludes_a_column_leaves_none_of_it(zoo_url: str, tmp_path: Path) -> None:
+    own.synthesise(own.Order(zoo_url, tmp_path, 4, today=TODAY))
+    before = {path.name for path in (tmp_path / "work").iterdir()}
+    assert stored(tmp_path, "SELECT COUNT(phone) FROM keepers")[0] == (5,)
+    (tmp_path / "work" / "population-0.duckdb").write_bytes(b"of an earlier version")
+    own.synthesise(own.Order(zoo_url, tmp_path, 4, today=TODAY, privacy=Privacy(exclude=frozenset({"Phone"}))))
+    after = {path.name for path in (tmp_path / "work").iterdir()}
+    assert len(before) == len(after) == 1
+    assert before != after
+    assert stored(tmp_path, "SELECT COUNT(phone) FROM keepers") == [(0,)] * 3
+
+
+def test_copies_are_made_again_when_what_decides_them_changes(tmp_path: Path) -> None:
+    url = f"sqlite:///{zoo(tmp_path / 'zoo.db')}"
+    schema = own.own_schema(url)
+    order = own.Order(url, tmp_path / "out", today=TODAY)
+    first = own.copies(order, schema)
+    made = first.files[0].stat().st_mtime_ns
+    assert own.copies(order, schema).files[0].stat().st_mtime_ns == made
+    others = [
+        replace(order, seed=1), replace(order, today=date(2026, 6, 16)),
+        replace(order, privacy=Privacy(disguise=frozenset({"phone"}))),
+    ]  # fmt: skip
+    names = {first.folder.name, *(own.copies(other, schema).folder.name for other in others)}
+    with sqlite3.connect(tmp_path / "zoo.db") as connection:
+        connection.execute("INSERT INTO keepers VALUES (6, 'Flo', NULL, NULL)")
+    connection.close()
+    names.add(own.copies(order, schema).folder.name)
+    assert len(names) == 5
+    assert len(list((tmp_path / "out" / "work").iterdir())) == 1
+    assert stored(tmp_path / "out", "SELECT COUNT(*) FROM keepers")[0] == (6,)
+
+
+def test_the_order_of_names_does_not_matter(zoo_url: str, tmp_path: Path) -> None:
+    code = (
+        "import sys; from datetime import date; from pathlib import Path;"
+        "from mnemosyne.databases import open_database;"
+        "from mnemosyne.synthesis import copies, own; from mnemosyne.synthesis.pools import Privacy;"
+        "names = frozenset({'phone', 'keepers.keeper_name', 'species', 'animals.name'});"
+        "order = own.Order(sys.argv[1], Path('out'), today=date(2026, 6, 15), privacy=Privacy(names));"
+        "print(copies.digest(order, own.own_schema(order.url), open_database(order.url)))"
+    )
+    found = {
+        subprocess.run(
+            [sys.executable, "-c", code, zoo_url], env={**os.environ, "PYTHONHASHSEED": seed}, cwd=tmp_path,
+            check=True, capture_output=True, text=True,
+        ).stdout
+        for seed in ("1", "2", "3")
+    }  # fmt: skip
+    assert len(found) == 1
+
+
+def test_disguised_values_are_asked_for_and_nothing_stored_appears(zoo_url: str, tmp_path: Path) -> None:
+    made = own.synthesise(own.Order(zoo_url, tmp_path, 40, today=TODAY, privacy=Privacy(disguise=frozenset({"*"}))))
     text = "\n".join(e.question + e.sql + " ".join(e.hints) for e in made.examples)
-    assert not re.search(r"\b(Otter|Heron|Lynx|Vole|Ada)\b", text)
+    assert not re.search(r"\b(Otter|Heron|Lynx|Vole|Ada|Pet \d+)\b", text)
+    species = {str(name) for (name,) in stored(tmp_path, "SELECT species FROM animals WHERE species IS NOT NULL")}
+    assert len(species) == 4
+    assert not species & {"Otter", "Heron", "Lynx", "Vole"}
+    filtered = [e.sql for e in made.examples if any(f"'{name}'" in e.sql for name in species)]
+    assert filtered
+    for sql in filtered:
+        assert isinstance(checked := guard.check(sql, own.own_schema(zoo_url), target="duckdb", today=TODAY), SafeQuery)
+        assert stored(tmp_path, checked.sql)
+
+
+def test_what_a_lexicon_says_of_disguised_values_is_left_out(zoo_url: str, tmp_path: Path) -> None:
+    schema = own.own_schema(zoo_url)
+    text = (
+        "tables: {animals: {columns: {species: {kind: category, values: {Otter: [river otter]}},\n"
+        "  weight: {kind: number}}}}\n"
+        "terms: [{on: animals, sql: \"animals.species = 'Otter'\", post: [that swim]},\n"
+        "  {on: animals, sql: animals.weight > 20, post: [that are heavy]}]\n"
+    )
+    columns = disguised(Privacy(disguise=frozenset({"species"})), schema)
+    lexicon = spoken(parse(text, schema), columns)
+    assert [term.phrases.post for term in lexicon.terms] == [("that are heavy",)]
+    assert not lexicon.tables["animals"].columns["species"].values
+    assert "Otter" not in shown(Schema.from_ddl(LISTED), frozenset({("animals", "species")})).to_ddl()
+    assert "Otter" in shown(Schema.from_ddl(LISTED), frozenset()).to_ddl()
+
+
+LISTED = "CREATE TABLE animals (species TEXT CHECK (species IN ('Otter', 'Vole')))"
+
+
+def test_written_pairs_cannot_be_disguised(zoo_url: str, tmp_path: Path) -> None:
+    file = tmp_path / "mine.jsonl"
+    file.write_text('{"question": "How many otters?", "sql": "SELECT COUNT(*) FROM animals"}\n')
+    with pytest.raises(SettingsError, match="--disguise"):
+        list(own.check(own.Order(zoo_url, tmp_path, privacy=Privacy(disguise=frozenset({"*"}))), file))
+
+
+@pytest.mark.parametrize("option", ["--exclude", "--disguise"])
+def test_an_unknown_column_is_told_with_the_nearest_name(option: str, zoo_url: str, tmp_path: Path) -> None:
+    command = ["synth", "--db", zoo_url, "-o", str(tmp_path / "out"), option, "keepers.fone"]
+    result = CliRunner().invoke(group, command)
+    assert isinstance(result.exception, SettingsError)
+    assert f"{option}: the schema has no column 'keepers.fone'" in str(result.exception)
+    assert "keepers.phone" in result.exception.hint
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_walk_through_gives_what_it_says(zoo_url: str, tmp_path: Path) -> None:
+    runner, command = CliRunner(), ["synth", "--db", zoo_url, "-o", str(tmp_path), "--today", "2026-06-15"]
+    assert runner.invoke(group, [*command, "--draft"]).exit_code == 0
+    assert "name: own" in (tmp_path / "lexicon.yaml").read_text()
+    assert runner.invoke(group, [*command, "-n", "6", "--name", "mylims"]).exit_code == 0
+    examples = read_examples(tmp_path / "pairs.jsonl.gz")
+    assert {(e.schema, e.source) for e in examples} == {("mylims", "mylims")}
+    assert sorted(path.name for path in (tmp_path / "schemas").iterdir()) == ["mylims.sql"]
+    assert "pairs for mylims" in (tmp_path / "report.md").read_text()
+    file = tmp_path / "lexicon.yaml"
+    file.write_text(file.read_text().replace("name: own", "name: menagerie", 1))
+    written = tmp_path / "mine.jsonl"
+    written.write_text(
+        '{"question": "Which animals are otters?", "sql": "SELECT name FROM animals WHERE species = \'Otter\'"}\n'
+    )
+    assert runner.invoke(group, [*command, "--check", str(written)]).exit_code == 0
+    assert {e.schema for e in read_examples(tmp_path / "checked.jsonl.gz")} == {"menagerie"}
+
+
+def test_tables_that_are_not_as_stored_are_told(tmp_path: Path) -> None:
+    path = tmp_path / "zoo.db"
+    zoo(path)
+    with sqlite3.connect(path) as connection:
+        connection.execute("DELETE FROM feedings")
+    connection.close()
+    result = CliRunner().invoke(group, ["synth", "--db", str(path), "-o", str(tmp_path / "out"), "-n", "4"])
+    assert "Without rows, so invented: feedings." in result.output
+    report = (tmp_path / "out" / "report.md").read_text()
+    assert "Without rows, so invented: feedings." in report
+    assert "| animals | 60 | whole |" in report
 
 
 UNKIND = {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 from click.testing import CliRunner
 
 from mnemosyne.datasets import Example, read_examples
+from mnemosyne.datasets.quality import Report
 from mnemosyne.training import general
 
 HELD_OUT = "cinema"
@@ -92,3 +94,88 @@ def test_a_mixture_takes_as_many_rows_of_each_schema_and_is_the_same_each_time()
 def test_the_shipped_list_of_held_out_databases_is_used() -> None:
     assert HELD_OUT in general.held_out_databases()
     assert len(general.held_out_databases()) == 28
+
+
+SPIDER_QUESTION = "Show name, opening year, and capacity for each cinema."
+"""Of a held-out database; sets on the hub hold copies of it."""
+
+FILM = "CREATE TABLE film (title VARCHAR, year INTEGER)"
+
+
+def row(question: str) -> dict[str, str]:
+    return {"question": question, "context": FILM, "answer": "SELECT title, year FROM film"}
+
+
+def test_questions_of_held_out_databases_are_left_out_without_spiders_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def rows(name: str, *, limit: int) -> Iterator[tuple[str, dict[str, str]]]:
+        yield "row 1", row(SPIDER_QUESTION.upper())
+        yield "row 2", row("Titles and years?")
+
+    monkeypatch.setattr(general.hub, "rows", rows)
+    done = CliRunner().invoke(general.main, ["--hub", "sql-create-context", "-o", str(tmp_path)])
+    assert done.exit_code == 0, done.output
+    (kept,) = read_examples(tmp_path / "sql-create-context.jsonl.gz")
+    assert kept.question == "Titles and years?"
+    assert "left out      1  question of Spider's held-out databases" in done.output
+
+
+def test_that_no_question_was_held_out_is_said_too() -> None:
+    report = Report()
+    assert list(general.without_held_out([Example("1", "q", "SELECT 1", FILM)], report))
+    assert report.dropped == {general.HELD_OUT: 0}
+
+
+def test_the_shipped_hashes_are_those_of_the_held_out_databases(spider: Path, tmp_path: Path) -> None:
+    general.write_held_out_questions(spider, tmp_path / "made.json")
+    made = json.loads((tmp_path / "made.json").read_text())
+    assert made["hashes"] == [general.question_hash("list every kind of pet that the cinema lets in")]
+    assert made["questions"] == 1
+    shipped = general.held_out_questions()
+    assert len(shipped) == 1355
+    assert general.question_hash(SPIDER_QUESTION) in shipped
+    assert all(len(digits) == 16 for digits in shipped)
+
+
+def test_sets_are_called_by_their_file_and_rows_by_their_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = ("one.jsonl", "two.jsonl.gz", "more.v2.json", "sql_create_context/rows.jsonl")
+    assert [general.set_name(tmp_path / name) for name in names] == ["one", "two", "more.v2", "sql_create_context"]
+    monkeypatch.chdir(tmp_path)
+    assert general.set_name(Path("rows.jsonl")) == tmp_path.name
+    for name, question in (("one.jsonl", "First titles?"), ("two.jsonl", "Second titles?")):
+        Path(name).write_text(json.dumps(row(question)) + "\n")
+    done = CliRunner().invoke(general.main, ["--context", "one.jsonl", "--context", "two.jsonl", "-o", "out"])
+    assert done.exit_code == 0, done.output
+    found = [read_examples(f"out/{name}.jsonl.gz")[0] for name in ("one", "two")]
+    assert [(example.question, example.source) for example in found] == [
+        ("First titles?", "one"),
+        ("Second titles?", "two"),
+    ]
+
+
+@pytest.mark.parametrize("names", [("a/films.jsonl", "b/films.jsonl"), ("general.jsonl",), ("spider.json",)])
+def test_names_that_would_overwrite_each_other_are_refused(tmp_path: Path, names: tuple[str, ...]) -> None:
+    arguments = ["-o", str(tmp_path / "out")]
+    for name in names:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(json.dumps(row("Titles?")) + "\n")
+        arguments += ["--context", str(tmp_path / name)]
+    done = CliRunner().invoke(general.main, arguments)
+    assert done.exit_code == 1
+    assert "would both be called" in done.output
+    assert not (tmp_path / "out").exists()
+
+
+def test_bad_lines_are_listed_and_a_bad_file_is_an_error_for_people(tmp_path: Path) -> None:
+    file = tmp_path / "films.jsonl"
+    file.write_text(f"{json.dumps(row('Titles?'))}\nnonsense\n")
+    done = CliRunner().invoke(general.main, ["--context", str(file), "-o", str(tmp_path / "out")])
+    assert "malformed  films.jsonl, line 2: not JSON" in done.output
+    assert len(read_examples(tmp_path / "out" / "films.jsonl.gz")) == 1
+    (tmp_path / "films.json").write_text("5")
+    done = CliRunner().invoke(general.main, ["--context", str(tmp_path / "films.json"), "-o", str(tmp_path / "out")])
+    assert done.exit_code == 1
+    assert "holds no list but int" in done.output

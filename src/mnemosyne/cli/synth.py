@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from mnemosyne.cli import console
+from mnemosyne.errors import DatasetError
 
 if TYPE_CHECKING:
     from mnemosyne.synthesis.checking import Checked
@@ -31,12 +32,14 @@ if TYPE_CHECKING:
 @click.option("--exclude", multiple=True, metavar="COLUMN", help="Never read this column (name or table.name).")
 @click.option(
     "--disguise", multiple=True, metavar="COLUMN",
-    help="Replace this column's values by look-alikes in questions and SQL; '*' means every text column.",
+    help="Replace this column's values by look-alikes in copies, questions and SQL; '*' means every text column.",
 )  # fmt: skip
 @click.option("--today", type=click.DateTime(["%Y-%m-%d"]), metavar="YYYY-MM-DD", help="What CURRENT_DATE means.")
 @click.option("--workers", type=click.IntRange(min=1), default=1, show_default=True, help="Processes.")
 @click.option("--ray", is_flag=True, help="Make pairs on Ray (extra 'cluster').")
-@click.option("--name", default="own", show_default=True, help="Name of the schema in the pairs.")
+@click.option(
+    "--name", default="", help="Name of the schema in the pairs. Default: the lexicon's, 'own' in a drafted one."
+)
 @click.option(
     "--paraphrase", "model", metavar="MODEL",
     help="Also ask this model for other words, kept where it then gives the gold's rows: OUTPUT/paraphrases.jsonl.gz.",
@@ -72,21 +75,25 @@ def command(
     """
     from mnemosyne.grounding.linking import Linker
     from mnemosyne.synthesis import own
+    from mnemosyne.synthesis.order import Order
     from mnemosyne.synthesis.pools import Privacy
 
-    order = own.Order(
+    order = Order(
         url, output, count, seed, lexicon, Privacy(frozenset(exclude), frozenset(disguise)),
-        today.date() if today else None, name, workers, ray,
+        (today or datetime.now()).date(), name, workers, ray,
     )  # fmt: skip
     if written is not None:
-        return _check(own.check(order, written, Linker), output)
+        return _check(own.check(order, written, Linker, _remark), output)
     _, file = own.prepare(order)
     if only_draft:
         click.echo(f"The lexicon is {file}. Edit it, then run the same command without --draft.")
         return 0
     started = time.perf_counter()
+    remarks: list[str] = []
     with _progress(quiet) as progress:
-        made = own.synthesise(order, progress, Linker)
+        made = own.synthesise(order, progress, Linker, remarks.append)
+    for remark in remarks:
+        _remark(remark)
     told = 100 * made.told_apart.total() / max(1, made.tried.total())
     click.echo(f"{len(made.examples):,} pairs in {time.perf_counter() - started:.0f} s: {output / 'pairs.jsonl.gz'}")
     click.echo(f"{told:.1f} % of {made.tried.total():,} neighbours told apart. Report: {output / 'report.md'}")
@@ -98,6 +105,11 @@ def command(
     return 0 if made.examples else 1
 
 
+def _remark(text: str) -> None:
+    """Say what a person should know of the populations."""
+    click.echo(text, err=True)
+
+
 def _check(verdicts: Iterator[Checked], output: Path) -> int:
     """Say what is wrong with each pair that does not pass."""
     passed = refused = 0
@@ -107,6 +119,8 @@ def _check(verdicts: Iterator[Checked], output: Path) -> int:
             continue
         refused += 1
         click.echo(f"line {verdict.line}: {verdict.question}\n    {verdict.reason}")
+    if not passed + refused:
+        raise DatasetError("The file holds no pair.", hint="One JSON object a line, with question and sql.")
     click.echo(f"{passed:,} pairs pass, {refused:,} do not: {output / 'checked.jsonl.gz'}")
     return 0 if passed else 1
 

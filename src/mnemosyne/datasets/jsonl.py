@@ -11,16 +11,18 @@ import hashlib
 import io
 import json
 import os
-from collections.abc import Iterable, Iterator, Sequence
+import zlib
+from collections.abc import Iterable, Iterator
 from dataclasses import fields
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from mnemosyne.datasets.example import Example
 from mnemosyne.errors import DatasetError
 
 _FIELDS = tuple(field.name for field in fields(Example))
 _LISTS = frozenset({"tags", "hints"})
+_NEEDED = ("id", "question", "schema")
 
 
 def read_examples(path: Path | str) -> list[Example]:
@@ -63,43 +65,79 @@ def dump(example: Example) -> bytes:
 
 def read_lines(path: Path | str) -> Iterator[tuple[int, dict[str, Any]]]:
     """(line number, object) of every line that is not blank. Raises DatasetError at the first that is no object."""
+    for number, value in try_lines(path):
+        if isinstance(value, str):
+            raise DatasetError(f"{path}, line {number}: {value}.", hint="Every line is one JSON object in UTF-8.")
+        yield number, value
+
+
+def try_lines(path: Path | str) -> Iterator[tuple[int, dict[str, Any] | str]]:
+    """As `read_lines`, but a bad line does not end the reading: in its object's place stands why it is bad.
+
+    Raises:
+        DatasetError: the file cannot be read at all, or not to its end.
+    """
     path = Path(path)
     try:
         with _open(path) as lines:
             for number, line in enumerate(lines, 1):
                 if line.strip():
-                    yield number, _object(line, path, number)
+                    yield number, _object(line)
     except FileNotFoundError:
         raise DatasetError(
             f"No such file: {path}.", hint="Check the path; data sets end in .jsonl or .jsonl.gz."
         ) from None
-    except (OSError, EOFError, UnicodeDecodeError) as error:
+    except (OSError, EOFError, zlib.error) as error:
         raise DatasetError(f"{path} cannot be read: {error}.", hint="Is it JSON Lines in UTF-8, whole?") from None
 
 
-def _open(path: Path) -> IO[str]:
-    return gzip.open(path, "rt", encoding="utf-8") if path.suffix == ".gz" else path.open(encoding="utf-8")
+def _open(path: Path) -> io.BufferedIOBase:
+    return gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb")
 
 
-def _object(line: str, path: Path, number: int) -> dict[str, Any]:
+def _object(line: bytes) -> dict[str, Any] | str:
+    """The object of a line, or why it is none."""
     try:
-        value = json.loads(line)
-    except (json.JSONDecodeError, RecursionError) as error:
-        raise DatasetError(f"{path}, line {number}: not JSON ({error}).") from None
-    if not isinstance(value, dict):
-        raise DatasetError(f"{path}, line {number}: not an object but {type(value).__name__}.")
-    return value
+        value = json.loads(line.decode("utf-8"))
+    except UnicodeDecodeError as error:
+        return f"not UTF-8 ({error.reason} at byte {error.start + 1})"
+    except json.JSONDecodeError as error:
+        return f"not JSON ({error.msg} at character {error.pos + 1})"
+    except (ValueError, RecursionError) as error:
+        return f"not JSON ({error})"
+    return value if isinstance(value, dict) else f"not an object but {type(value).__name__}"
 
 
 def _example(value: dict[str, Any], path: Path | str, number: int) -> Example:
-    values: dict[str, Any] = {"sql": ""}
-    for name in _FIELDS:
-        if name in value:
-            values[name] = tuple(value[name]) if name in _LISTS else value[name]
-    missing: Sequence[str] = [name for name in ("id", "question", "schema") if not isinstance(values.get(name), str)]
+    missing = [name for name in _NEEDED if not isinstance(value.get(name), str)]
     if missing:
         raise DatasetError(
             f"{path}, line {number}: {', '.join(missing)} missing or not text.",
             hint='A line is {"id": …, "question": …, "sql": …, "schema": …}.',
         )
+    values: dict[str, Any] = {"sql": ""}
+    for name in _FIELDS:
+        if name in value:
+            values[name] = _field(name, value[name], f"{path}, line {number}")
     return Example(**values)
+
+
+def _field(name: str, value: object, place: str) -> str | tuple[str, ...]:
+    """One field of an example as what it must be: text, or a list of texts. Raises DatasetError."""
+    if name not in _LISTS:
+        if isinstance(value, str):
+            return value
+        raise DatasetError(
+            f"{place}: {name!r} must be text, not {_kind(value)}.",
+            hint="Leave out the key when there is nothing to say.",
+        )
+    if isinstance(value, list) and all(isinstance(item, str) for item in value):
+        return tuple(value)
+    found = _kind(value) if not isinstance(value, list) else "a list with other things in it"
+    raise DatasetError(f"{place}: {name!r} must be a list of texts, not {found}.", hint=f'Write "{name}": ["…", "…"].')
+
+
+def _kind(value: object) -> str:
+    """What a JSON value is, for a message."""
+    names = {str: "text", list: "a list", dict: "an object", bool: "true or false", type(None): "null"}
+    return names.get(type(value), "a number")

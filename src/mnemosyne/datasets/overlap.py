@@ -15,9 +15,17 @@ NGRAM_WORDS = 8
 
 
 def normal_question(question: str) -> str:
-    """Lower-case words and numbers, single spaces, no punctuation, no accents."""
+    """Lower-case words and numbers of any script, single spaces, no punctuation, no accents."""
     plain = unicodedata.normalize("NFKD", question.lower())
-    return " ".join(re.findall(r"[a-z0-9]+", "".join(c for c in plain if not unicodedata.combining(c))))
+    if not plain.isascii():
+        plain = "".join(c if _in_word(c) else " " for c in plain if not unicodedata.combining(c))
+        return " ".join(word for word in plain.split() if any(map(str.isalnum, word)))
+    return " ".join(re.findall(r"[a-z0-9]+", plain))
+
+
+def _in_word(character: str) -> bool:
+    """Whether a character belongs to a word: letters, digits, and vowel signs that some scripts write apart."""
+    return character.isalnum() or unicodedata.category(character)[0] == "M"
 
 
 def sql_skeleton(sql: str, dialect: str = "postgres") -> str:

@@ -25,14 +25,21 @@ def to_postgres(sql: str, schema: Schema) -> str:
     mended where the column's row is fixed by the grouping and refused otherwise.
 
     Raises:
-        NotPostgres: the text does not parse, or means something only in SQLite.
+        NotPostgres: the text does not parse, is nested too deeply, or means something only in SQLite.
     """
+    try:
+        return _rewritten(sql, schema)
+    except RecursionError:
+        raise NotPostgres("is nested too deeply") from None
+
+
+def _rewritten(sql: str, schema: Schema) -> str:
     import sqlglot
     from sqlglot import exp
 
     try:
         tree = sqlglot.parse_one(sql, read="sqlite")
-    except (sqlglot.errors.SqlglotError, RecursionError) as error:
+    except sqlglot.errors.SqlglotError as error:
         raise NotPostgres(f"does not parse: {error}") from None
     if not isinstance(tree, exp.Query):
         raise NotPostgres("is not a query")

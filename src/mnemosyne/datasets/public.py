@@ -1,7 +1,7 @@
 """Readers of the public sets: sql-create-context, gretel synthetic_text_to_sql, Spider, WikiSQL-shaped rows.
 
 Each yields examples one by one from local files (JSON, JSON Lines, gzip, Parquet) or from rows
-that `hub.rows` streams. A malformed row is counted and listed, never fatal.
+that `hub.rows` streams. A malformed row is counted and listed, never fatal; a file that cannot be read is an error.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from mnemosyne.datasets.example import Example
-from mnemosyne.datasets.jsonl import read_lines
+from mnemosyne.datasets.jsonl import read_lines, try_lines
 from mnemosyne.errors import DatasetError, SchemaError
 from mnemosyne.schema import Schema
 
@@ -72,7 +72,7 @@ def spider(folder: Path | str, malformed: Malformed, *, exclude: Iterable[str] =
     if found is None:
         raise DatasetError(f"{folder} holds neither train.jsonl nor train_spider.json.", hint="Is it Spider's folder?")
     excluded = set(exclude)
-    for number, (place, row) in enumerate(local_rows(found)):
+    for number, (place, row) in enumerate(local_rows(found, malformed)):
         text = [row.get(name) for name in ("db_id", "question", "query")]
         if not all(isinstance(value, str) and value.strip() for value in text):
             malformed.add(place, "needs db_id, question and query")
@@ -100,31 +100,66 @@ def spider_schema(folder: Path | str, db_id: str) -> Schema:
         connection.close()
 
 
-def local_rows(path: Path | str) -> Iterator[Row]:
-    """Rows of a local JSON list, JSON Lines (also gzipped) or Parquet file, with their place. Raises DatasetError."""
+def local_rows(path: Path | str, malformed: Malformed | None = None) -> Iterator[Row]:
+    """Rows of a local JSON list, JSON Lines (also gzipped) or Parquet file, with their place.
+
+    What is no row is counted in `malformed` and left out; without `malformed` the first one ends the reading.
+
+    Raises:
+        DatasetError: the file cannot be read, or not to its end.
+    """
     path = Path(path)
     if path.suffix == ".parquet":
-        import duckdb
-
-        if not path.exists():
-            raise DatasetError(f"No such file: {path}.")
-        cursor = duckdb.connect().execute("SELECT * FROM read_parquet(?)", [str(path)])
-        names = [column[0] for column in cursor.description or ()]
-        number = 0
-        while batch := cursor.fetchmany(1000):
-            for values in batch:
-                number += 1
-                yield f"{path.name}, row {number}", dict(zip(names, values, strict=True))
+        yield from _parquet(path)
     elif path.suffix == ".json":
-        try:
-            rows = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
-            raise DatasetError(f"{path} cannot be read: {error}.") from None
-        for number, row in enumerate(rows, 1):
-            yield f"{path.name}, row {number}", row if isinstance(row, dict) else {}
+        yield from _json(path, malformed)
+    elif malformed is None:
+        yield from ((f"{path.name}, line {number}", row) for number, row in read_lines(path))
     else:
-        for number, row in read_lines(path):
-            yield f"{path.name}, line {number}", row
+        for number, row in try_lines(path):
+            if isinstance(row, str):
+                malformed.add(f"{path.name}, line {number}", row)
+            else:
+                yield f"{path.name}, line {number}", row
+
+
+def _parquet(path: Path) -> Iterator[Row]:
+    import duckdb
+
+    if not path.exists():
+        raise DatasetError(f"No such file: {path}.", hint="Check the path.")
+    number = 0
+    with duckdb.connect() as connection:
+        try:
+            cursor = connection.execute("SELECT * FROM read_parquet(?)", [str(path)])
+            names = [column[0] for column in cursor.description or ()]
+            while batch := cursor.fetchmany(1000):
+                for values in batch:
+                    number += 1
+                    yield f"{path.name}, row {number}", dict(zip(names, values, strict=True))
+        except duckdb.Error as error:
+            why = str(error).splitlines()[0]
+            raise DatasetError(f"{path} cannot be read: {why}.", hint="Is it a Parquet file, whole?") from None
+
+
+def _json(path: Path, malformed: Malformed | None) -> Iterator[Row]:
+    try:
+        rows = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise DatasetError(f"{path} cannot be read: {error}.", hint="Is it a JSON list in UTF-8, whole?") from None
+    if not isinstance(rows, list):
+        raise DatasetError(
+            f"{path} holds no list but {type(rows).__name__}.",
+            hint="A .json file is one list of objects; a file of one object a line ends in .jsonl.",
+        )
+    for number, row in enumerate(rows, 1):
+        place, why = f"{path.name}, row {number}", f"not an object but {type(row).__name__}"
+        if isinstance(row, dict):
+            yield place, row
+        elif malformed is None:
+            raise DatasetError(f"{path}, row {number}: {why}.", hint="Every row is one JSON object.")
+        else:
+            malformed.add(place, why)
 
 
 def _from_rows(

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from mnemosyne.databases import open_database
 from mnemosyne.datasets import Example, fingerprint, write_examples
-from mnemosyne.datasets.jsonl import read_lines
+from mnemosyne.datasets.jsonl import try_lines
 from mnemosyne.datasets.overlap import OverlapIndex
 from mnemosyne.grounding.values import ValueIndex
 from mnemosyne.lims import sets
@@ -41,7 +41,7 @@ def check(files: Iterable[Path], home: Path, source: str) -> Iterator[tuple[Path
             source=source,
         )
         for file in files:
-            for verdict in checker.check(read_lines(file)):
+            for verdict in checker.check(try_lines(file)):
                 yield file, verdict
     finally:
         for database in databases:

@@ -117,6 +117,7 @@ def written() -> list[Example]:
 _NEUTRAL = (
     "generate.py", "cluster.py", "report.py", "drafting.py", "own.py", "populations.py", "sets.py", "build_sets.py",
     "set_reports.py", "create.py", "writers.py", "checking.py", "check_pairs.py",
+    "copies.py", "copying.py", "disguise.py", "order.py", "references.py", "thinning.py",
 )  # fmt: skip
 """Files that put blocks together, report or write; what is inside a block does not depend on them."""
 

@@ -13,6 +13,7 @@ from typing import Any
 import sqlglot
 from sqlglot import exp
 
+from mnemosyne import guard
 from mnemosyne.datasets.example import Example
 from mnemosyne.datasets.overlap import OverlapIndex, normal_question
 from mnemosyne.synthesis.block import TIERS, Link, tags_of
@@ -23,6 +24,9 @@ from mnemosyne.synthesis.verify import Verifier
 HINTED = 0.75
 """Share of the pairs with stored values in them that carry their hints; the others teach to do without."""
 
+PAIR = 'a pair is {"question": …, "sql": …}'
+"""What a line must be."""
+
 
 @dataclass(frozen=True, slots=True)
 class Checked:
@@ -31,7 +35,7 @@ class Checked:
     line: int
     """Its line in the file."""
     question: str
-    """As it was written."""
+    """As it was written; empty when the line holds none."""
     example: Example | None
     """The pair to train on; None when it is refused."""
     reason: str = ""
@@ -54,17 +58,41 @@ class Checker:
         self.verifier, self.name, self.links, self.protected, self.source = verifier, name, links, protected, source
         self._lines: dict[str, int] = {}
 
-    def check(self, rows: Iterable[tuple[int, Mapping[str, Any]]]) -> Iterator[Checked]:
-        """The verdict on each (line, object with `question`, `sql` and perhaps `tier`), in order."""
+    def check(self, rows: Iterable[tuple[int, Mapping[str, Any] | str]]) -> Iterator[Checked]:
+        """The verdict on each line, in order; whatever is wrong with one pair never ends the judging of the others.
+
+        A row is an object with `question`, `sql` and perhaps `tier`, or a text that says why the line holds no object
+        (`jsonl.try_lines`).
+        """
         for line, row in rows:
-            question, sql = str(row.get("question") or ""), str(row.get("sql") or "")
-            found = self._judge(line, question, sql, str(row.get("tier", "")))
-            yield Checked(line, question, None, found) if isinstance(found, str) else Checked(line, question, found)
+            if isinstance(row, str):
+                yield Checked(line, "", None, row)
+                continue
+            question = row.get("question")
+            found = self._verdict(line, row)
+            example, reason = (None, found) if isinstance(found, str) else (found, "")
+            yield Checked(line, question if isinstance(question, str) else "", example, reason)
+
+    def _verdict(self, line: int, row: Mapping[str, Any]) -> Example | str:
+        question, sql = row.get("question"), row.get("sql")
+        if not question or not sql:
+            return f"{PAIR}; one of the two is missing"
+        if not isinstance(question, str) or not isinstance(sql, str):
+            return f"{PAIR}; both must be text"
+        try:
+            return self._judge(line, question, sql, str(row.get("tier", "")))
+        except RecursionError:
+            return "the query is nested too deeply: write it more simply"
+        except Exception as error:  # noqa: BLE001 - one odd query must not end the judging of the others
+            why = str(error).splitlines() or [""]
+            return f"this query cannot be judged ({type(error).__name__}: {why[0]}): write it another way"
 
     def _judge(self, line: int, question: str, sql: str, tier: str) -> Example | str:
         normal = normal_question(question)
-        if not normal or not sql.strip():
-            return 'a pair is {"question": …, "sql": …}; one of the two is missing'
+        if not sql.strip() or not question.strip():
+            return f"{PAIR}; one of the two is missing"
+        if not normal:
+            return "the question has no word in it"
         if normal in self._lines:
             return f"the same question as in line {self._lines[normal]}"
         self._lines[normal] = line
@@ -76,7 +104,17 @@ class Checker:
         if self.protected is not None and (why := self.protected.reason(example)):
             return f"too near a question that is kept for evaluation ({why}): put it differently, or leave it out"
         verdict = self.verifier.judge(tree, Random(line), bool(tree.args.get("order") and tree.args.get("limit")))
+        if verdict.reason.startswith("refused: "):
+            return self._refused(example.sql) or verdict.reason
         return _said(verdict.reason, verdict.twin) if verdict.reason else example
+
+    def _refused(self, sql: str) -> str:
+        """Why the guard refuses a query and what would help, in words."""
+        verifier = self.verifier
+        checked = guard.check(sql, verifier.schema, target=verifier.databases[0].dialect, today=verifier.today)
+        if not isinstance(checked, guard.Refusal):
+            return ""
+        return f"refused by the guard: {checked.reason}" + (f". {checked.hint}" if checked.hint else "")
 
     def _example(self, line: int, question: str, tree: exp.Expression, tier: str) -> Example:
         sql = print_sql(tree)

@@ -6,19 +6,18 @@ A YAML file that a person edits. `load` checks every name against the schema and
 
 from __future__ import annotations
 
-import difflib
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Literal, cast
 
 import sqlglot
-import yaml
 from sqlglot import exp
 
 from mnemosyne.errors import LexiconError
 from mnemosyne.schema import Schema
+from mnemosyne.synthesis.lexicon_yaml import Entry, Lines, described, failure, read
+from mnemosyne.synthesis.lexicon_yaml import text_of as text_of
 
 Kind = Literal["name", "category", "date", "number", "boolean", "text", "id", "hidden"]
 """What a column is good for: naming a row, grouping, time windows, measuring, flags, text search, identity."""
@@ -197,233 +196,246 @@ class Lexicon:
         return words.columns.get(name) if words else None
 
 
-class _Lines(dict[Any, Any]):
-    """A mapping that remembers the line of each key."""
-
-    lines: dict[Any, int]
-
-
-class _Loader(yaml.SafeLoader):
-    """Safe YAML whose mappings know their lines."""
-
-
-def _mapping(loader: _Loader, node: yaml.MappingNode) -> _Lines:
-    made = _Lines()
-    made.lines = {}
-    for key_node, value_node in node.value:
-        key = loader.construct_object(key_node, deep=True)
-        made[key] = loader.construct_object(value_node, deep=True)
-        made.lines[key] = key_node.start_mark.line + 1
-    return made
-
-
-_Loader.yaml_implicit_resolvers = {
-    first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:bool"]
-    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
-}
-# Only `true` and `false` are truth values: `on` is a key here, and `No` may be a stored value.
-_Loader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile("true|false"), list("tf"))
-_Loader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _mapping)
-
-
 class _Reader:
     """Reads one lexicon against one schema."""
 
-    def __init__(self, schema: Schema, where: str) -> None:
-        self.where = where
+    def __init__(self, schema: Schema) -> None:
         self.tables = {t.name: t for t in schema.tables}
 
-    def fail(self, message: str, line: int, name: str = "", known: list[str] | None = None) -> LexiconError:
-        near = difflib.get_close_matches(name, known or [], n=1, cutoff=0.4)
-        hint = f"Did you mean {near[0]!r}?" if near else f"Known: {', '.join((known or [])[:12])}" if known else ""
-        return LexiconError(f"{self.where}, line {line}: {message}", hint=hint)
-
-    def table(self, name: str, line: int) -> str:
+    def table(self, entry: Entry, key: str, name: str) -> str:
+        """A table's name. Raises LexiconError at `key` when the schema has no such table."""
         if name not in self.tables:
-            raise self.fail(f"the schema has no table {name!r}.", line, name, list(self.tables))
+            raise entry.fail(f"the schema has no table {name!r}.", key, name=name, known=self.tables)
         return name
 
-    def reference(self, text: str, line: int) -> str:
-        table, _, column = str(text).partition(".")
-        self.table(table, line)
+    def reference(self, entry: Entry, key: str, text: str) -> str:
+        """A `table.column`. Raises LexiconError at `key` when the schema has none."""
+        table, dot, column = text.partition(".")
+        if not dot or not table:
+            name = column or table
+            raise entry.fail(f"{name!r} names no table.", key, hint=f"Write it as table.{name or 'column'}.")
+        self.table(entry, key, table)
         known = [c.name for c in self.tables[table].columns]
         if column not in known:
-            raise self.fail(f"table {table!r} has no column {column!r}.", line, column, known)
-        return str(text)
+            raise entry.fail(f"table {table!r} has no column {column!r}.", key, name=column, known=known)
+        return text
 
-    def expression(self, text: str, line: int) -> exp.Expression:
+    def needs(self, entry: Entry) -> str:
+        """The `table.column` under `needs`, empty when there is none."""
+        return self.reference(entry, "needs", entry.text("needs")) if entry.text("needs") else ""
+
+    def expression(self, entry: Entry, key: str) -> exp.Expression:
+        """The SQL under a key, over columns that the schema has."""
+        text = entry.text(key)
         try:
-            tree = sqlglot.parse_one(str(text), read="postgres")
-        except sqlglot.errors.ParseError as error:
-            raise self.fail(f"{text!r} is not SQL: {str(error).splitlines()[0]}", line) from None
+            tree = sqlglot.parse_one(text, read="postgres")
+        except sqlglot.errors.SqlglotError as error:
+            raise entry.fail(f"{text!r} is not SQL: {str(error).splitlines()[0]}", key) from None
+        except RecursionError:
+            raise entry.fail(f"{key!r} is not SQL that can be read: it is nested too deeply.", key) from None
         for column in tree.find_all(exp.Column):
-            self.reference(f"{column.table}.{column.name}", line)
+            self.reference(entry, key, f"{column.table}.{column.name}")
         return cast(exp.Expression, tree)
 
 
-def _words(value: object) -> tuple[str, ...]:
-    if value is None:
-        return ()
-    return tuple(str(v) for v in value) if isinstance(value, list) else (str(value),)
+_TABLE = ("alias", "nouns", "weight", "label", "when", "person", "columns", "through", "links", "subject", "bare_when")
+_USES: dict[str, tuple[str, ...]] = {
+    "is": ("v", "n"), "is_not": ("v",), "in": ("v",), "true": (), "false": (), "null": (), "not_null": (),
+    "over": ("n",), "under": ("n",), "at_least": ("n",), "at_most": ("n",), "like": ("v",), "starts": ("v",),
+    "between": ("a", "b"),
+}  # fmt: skip
+"""What is said of a column, and the slots that its phrases may have."""
 
-
-def _phrases(value: object) -> Phrases:
-    if not isinstance(value, dict):
-        return Phrases(post=_words(value))
-    return Phrases(pre=_words(value.get("pre")), post=_words(value.get("post")))
+_COLUMN = (
+    *_USES, "kind", "nouns", "values", "done", "aggregates", "needs", "group", "unit", "plain_values", "moment",
+    "weight",
+)  # fmt: skip
+_TERM = ("on", "sql", "weight", "pre", "post")
+_MEASURE = (
+    "on", "sql", "alias", "nouns", "where", "about", "needs", "rate", "integer", "thresholds", "weight",
+)  # fmt: skip
+_AGGREGATES = ("avg", "min", "max", "sum")
 
 
 def load(path: Path, schema: Schema) -> Lexicon:
     """Read a lexicon file. Raises LexiconError with the line and the nearest name."""
-    return parse(path.read_text("utf-8"), schema, where=path.name)
+    return parse(text_of(path), schema, where=path.name)
 
 
 def parse(text: str, schema: Schema, where: str = "lexicon") -> Lexicon:
     """Read a lexicon's text. Raises LexiconError with the line and the nearest name."""
-    try:
-        data = yaml.load(text, Loader=_Loader)
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        line = mark.line + 1 if mark else 1
-        raise LexiconError(f"{where}, line {line}: not YAML: {getattr(error, 'problem', error)}") from None
-    if not isinstance(data, _Lines):
-        raise LexiconError(f"{where}: a lexicon is a mapping with 'tables'.")
-    reader = _Reader(schema, where)
-    known = ["name", "tables", "terms", "measures", "relations", "computed", "bridges", "contexts"]
+    data = read(text, where)
+    if not isinstance(data, Lines):
+        raise LexiconError(
+            f"{where}, line 1: a lexicon is a mapping with 'tables', not {described(data)}.",
+            hint="mnemosyne synth --draft writes a first one.",
+        )
+    reader = _Reader(schema)
+    known = ("name", "tables", "terms", "measures", "relations", "computed", "bridges", "contexts")
     for key, line in data.lines.items():
         if key not in known:
-            raise reader.fail(f"unknown part {key!r}.", line, str(key), known)
-    tables = {}
-    for name, body in (data.get("tables") or _Lines()).items():
-        line = data["tables"].lines[name]
-        tables[reader.table(name, line)] = _table(reader, name, body or _Lines(), line)
+            raise failure(where, line, f"unknown part {key!r}.", name=key, known=known)
+    whole = Entry(where, "the lexicon", data, 1)
+    tables = whole.inner("tables", "'tables'")
     return Lexicon(
-        name=str(data.get("name", "schema")),
-        tables=tables,
-        terms=tuple(_term(reader, t) for t in data.get("terms") or []),
-        measures=tuple(_measure(reader, m) for m in data.get("measures") or []),
-        relations=tuple(_relation(reader, r) for r in data.get("relations") or []),
-        computed=tuple(_measure(reader, m) for m in data.get("computed") or []),
-        bridges=tuple(_bridge(reader, b) for b in data.get("bridges") or []),
-        contexts=_words(data.get("contexts")),
+        name=whole.text("name", "schema"),
+        tables={name: _table(reader, tables, name) for name in tables},
+        terms=tuple(_term(reader, entry) for entry in whole.entries("terms", "a term", _TERM)),
+        measures=tuple(_measure(reader, entry) for entry in whole.entries("measures", "a measure", _MEASURE)),
+        relations=tuple(
+            _relation(reader, entry)
+            for entry in whole.entries("relations", "a relation", ("parent", "child", "did", "did_not"))
+        ),
+        computed=tuple(_measure(reader, entry) for entry in whole.entries("computed", "a measure", _MEASURE)),
+        bridges=tuple(
+            _bridge(reader, entry) for entry in whole.entries("bridges", "a bridge", ("table", "left", "right", "did"))
+        ),
+        contexts=whole.words("contexts"),
     )
 
 
-def _table(reader: _Reader, name: str, body: _Lines, line: int) -> TableWords:
-    columns: dict[str, ColumnWords] = {}
-    lines = getattr(body, "lines", {})
-    for column, words in (body.get("columns") or _Lines()).items():
-        at = body["columns"].lines[column]
-        reader.reference(f"{name}.{column}", at)
-        columns[column] = _column(reader, name, column, words or _Lines(), at)
-    label = str(body.get("label") or next(iter(columns), ""))
-    reader.reference(f"{name}.{label}", lines.get("label", line))
-    through = body.get("through") or _Lines()
-    for reference in through:
-        reader.reference(reference, through.lines[reference])
+def _table(reader: _Reader, tables: Entry, name: str) -> TableWords:
+    reader.table(tables, name, name)
+    entry = tables.inner(name, f"table {name!r}", _TABLE)
+    listed = entry.inner("columns", f"'columns' of table {name!r}")
+    columns = {column: _column(reader, listed, name, column) for column in listed}
+    label = entry.text("label") or next(iter(columns), "")
+    if not label:
+        raise entry.fail(f"{entry.what} needs 'label' or 'columns'.", hint="The label is the column that names a row.")
+    reader.reference(entry, "label", f"{name}.{label}")
+    links = entry.inner("links", f"'links' of table {name!r}")
+    for parent in links:
+        reader.table(links, parent, parent)
     return TableWords(
         name=name,
-        alias=str(body.get("alias") or name[0]),
-        nouns=_words(body.get("nouns")) or (name.rstrip("s").replace("_", " "),),
+        alias=_alias(entry, name[0] if name[:1].isidentifier() else "t"),
+        nouns=entry.words("nouns") or (name.rstrip("s").replace("_", " "),),
         label=label,
         columns={key: value for key, value in columns.items() if value.kind != "hidden"},
-        when=str(body.get("when") or ""),
-        person=bool(body.get("person", False)),
-        through={key: {use: _phrases(p) for use, p in value.items()} for key, value in through.items()},
-        links={key: _words(value) for key, value in (body.get("links") or {}).items()},
-        subject=bool(body.get("subject", True)),
-        weight=float(body.get("weight", 1.0)),
-        bare_when=bool(body.get("bare_when", False)),
+        when=_when(entry, columns),
+        person=entry.flag("person"),
+        through=_through(reader, entry),
+        links={parent: links.words(parent) for parent in links},
+        subject=entry.flag("subject", True),
+        weight=entry.number("weight"),
+        bare_when=entry.flag("bare_when"),
     )
 
 
-_USES = (
-    "is", "is_not", "in", "true", "false", "null", "not_null", "over", "under", "at_least", "at_most", "like", "starts",
-    "between",
-)  # fmt: skip
+def _alias(entry: Entry, default: str = "") -> str:
+    """A name that queries can give without quotes."""
+    alias = entry.text("alias", default)
+    try:
+        select = sqlglot.parse_one(f"SELECT {alias}.x AS {alias} FROM t {alias}", read="postgres")
+        plain = alias.isidentifier() and select.find(exp.Table).alias == alias  # type: ignore[union-attr]
+    except sqlglot.errors.SqlglotError:
+        plain = False
+    if not plain:
+        raise entry.fail(
+            f"{alias!r} cannot be an alias.", "alias", hint="Write letters, digits and _ only, no keyword."
+        )
+    return alias
 
 
-def _column(reader: _Reader, table: str, name: str, body: _Lines, line: int) -> ColumnWords:
-    kind = str(body.get("kind", "text"))
+def _when(entry: Entry, columns: Mapping[str, ColumnWords]) -> str:
+    """The date column that a bare time is about; it must be spoken of."""
+    when = entry.text("when")
+    dates = [name for name, column in columns.items() if column.kind == "date"]
+    if when and when not in dates:
+        raise entry.fail(
+            f"'when' of {entry.what} names {when!r}, which 'columns' does not list with kind date.", "when",
+            name=when, known=dates, hint="List the column under 'columns' with {kind: date}.",
+        )  # fmt: skip
+    return when
+
+
+def _through(reader: _Reader, entry: Entry) -> dict[str, dict[str, Phrases]]:
+    """What is said of the rows of a table by columns of tables above it."""
+    through = entry.inner("through", f"'through' of {entry.what}")
+    made = {}
+    for reference in through:
+        reader.reference(through, reference, reference)
+        uses = through.inner(reference, repr(reference), tuple(_USES))
+        made[reference] = {use: _phrases(uses, use) for use in uses}
+    return made
+
+
+def _phrases(entry: Entry, use: str) -> Phrases:
+    """The phrases of one use: a mapping of `pre` and `post`, or what stands after the noun."""
+    slots = _USES[use]
+    if not isinstance(entry.body[use], Lines):
+        return Phrases(post=entry.words(use, slots))
+    inner = entry.inner(use, f"{use!r}", ("pre", "post"))
+    return Phrases(pre=inner.words("pre", slots), post=inner.words("post", slots))
+
+
+def _column(reader: _Reader, listed: Entry, table: str, name: str) -> ColumnWords:
+    reader.reference(listed, name, f"{table}.{name}")
+    entry = listed.inner(name, f"column {name!r}", _COLUMN)
+    kind = entry.text("kind", "text")
     if kind not in KINDS:
-        raise reader.fail(f"unknown kind {kind!r}.", line, kind, list(KINDS))
-    known = [
-        *_USES,
-        "kind",
-        "nouns",
-        "values",
-        "done",
-        "aggregates",
-        "needs",
-        "group",
-        "unit",
-        "plain_values",
-        "moment",
-        "weight",
-    ]
-    for key in body:
-        if key not in known:
-            raise reader.fail(f"unknown entry {key!r} of column {name!r}.", body.lines[key], str(key), known)
-    if body.get("needs"):
-        reader.reference(body["needs"], body.lines["needs"])
+        raise entry.fail(f"unknown kind {kind!r}.", "kind", name=kind, known=KINDS)
+    aggregates = entry.words("aggregates")
+    for aggregate in aggregates:
+        if aggregate not in _AGGREGATES:
+            raise entry.fail(f"unknown aggregate {aggregate!r}.", "aggregates", name=aggregate, known=_AGGREGATES)
+    values = entry.inner("values", f"'values' of column {name!r}")
     return ColumnWords(
         table=table,
         name=name,
-        kind=kind,  # type: ignore[arg-type]
-        nouns=_words(body.get("nouns")) or (name.replace("_", " "),),
-        values={str(key): _words(value) for key, value in (body.get("values") or {}).items()},
-        phrases={use: _phrases(body[use]) for use in _USES if use in body},
-        done=_words(body.get("done")),
-        aggregates=_words(body.get("aggregates")),
-        needs=str(body.get("needs") or ""),
-        group=bool(body.get("group", True)),
-        unit=str(body.get("unit") or ""),
-        plain_values=bool(body.get("plain_values", False)),
-        moment=bool(body.get("moment", False)),
-        weight=float(body.get("weight", 1.0)),
+        kind=cast(Kind, kind),
+        nouns=entry.words("nouns") or (name.replace("_", " "),),
+        values={value: values.words(value, None) for value in values},
+        phrases={use: _phrases(entry, use) for use in _USES if use in entry},
+        done=entry.words("done"),
+        aggregates=aggregates,
+        needs=reader.needs(entry),
+        group=entry.flag("group", True),
+        unit=entry.text("unit"),
+        plain_values=entry.flag("plain_values"),
+        moment=entry.flag("moment"),
+        weight=entry.number("weight"),
     )
 
 
-def _term(reader: _Reader, body: _Lines) -> Term:
-    line = min(body.lines.values())
+def _term(reader: _Reader, entry: Entry) -> Term:
+    entry.need("on", "sql")
     return Term(
-        on=reader.table(body["on"], line),
-        sql=reader.expression(body["sql"], body.lines["sql"]),
-        phrases=_phrases(body),
-        weight=float(body.get("weight", 1.0)),
+        on=reader.table(entry, "on", entry.text("on")),
+        sql=reader.expression(entry, "sql"),
+        phrases=Phrases(pre=entry.words("pre"), post=entry.words("post")),
+        weight=entry.number("weight"),
     )
 
 
-def _measure(reader: _Reader, body: _Lines) -> Measure:
-    line = min(body.lines.values())
-    where = body.get("where")
-    if body.get("needs"):
-        reader.reference(body["needs"], body.lines["needs"])
+def _measure(reader: _Reader, entry: Entry) -> Measure:
+    entry.need("on", "sql", "alias", "nouns")
     return Measure(
-        on=reader.table(body["on"], line),
-        sql=reader.expression(body["sql"], body.lines["sql"]),
-        alias=str(body["alias"]),
-        nouns=_words(body["nouns"]),
-        where=reader.expression(where, body.lines["where"]) if where else None,
-        about=str(body.get("about") or ""),
-        needs=str(body.get("needs") or ""),
-        rate=bool(body.get("rate", False)),
-        integer=bool(body.get("integer", False)),
-        thresholds=tuple(float(t) for t in body.get("thresholds") or ()),
-        weight=float(body.get("weight", 1.0)),
+        on=reader.table(entry, "on", entry.text("on")),
+        sql=reader.expression(entry, "sql"),
+        alias=_alias(entry),
+        nouns=entry.words("nouns"),
+        where=reader.expression(entry, "where") if entry.text("where") else None,
+        about=entry.text("about"),
+        needs=reader.needs(entry),
+        rate=entry.flag("rate"),
+        integer=entry.flag("integer"),
+        thresholds=entry.numbers("thresholds"),
+        weight=entry.number("weight"),
     )
 
 
-def _relation(reader: _Reader, body: _Lines) -> Relation:
-    line = min(body.lines.values())
+def _relation(reader: _Reader, entry: Entry) -> Relation:
+    entry.need("parent", "child", "did", "did_not")
     return Relation(
-        parent=reader.table(body["parent"], line),
-        child=reader.table(body["child"], line),
-        did=_words(body["did"]),
-        did_not=_words(body["did_not"]),
+        parent=reader.table(entry, "parent", entry.text("parent")),
+        child=reader.table(entry, "child", entry.text("child")),
+        did=entry.words("did", ("np",)),
+        did_not=entry.words("did_not", ("np",)),
     )
 
 
-def _bridge(reader: _Reader, body: _Lines) -> Bridge:
-    table, left, right = (reader.table(body[part], body.lines[part]) for part in ("table", "left", "right"))
-    return Bridge(table, left, right, _words(body["did"]))
+def _bridge(reader: _Reader, entry: Entry) -> Bridge:
+    entry.need("table", "left", "right", "did")
+    table, left, right = (reader.table(entry, part, entry.text(part)) for part in ("table", "left", "right"))
+    return Bridge(table, left, right, entry.words("did"))

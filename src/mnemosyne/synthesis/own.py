@@ -1,65 +1,44 @@
 """Pairs for a schema that nobody here has seen: lexicon, populations, pairs and report in one folder.
 
 The folder holds `lexicon.yaml` (drafted once, then the person's), `pairs.jsonl.gz`, `schemas/NAME.sql`, `report.md`
-and `work/` (populations and finished blocks; safe to delete when all is done).
+and `work/` (populations and the blocks made from them; safe to delete when all is done).
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 from mnemosyne.databases import open_database
 from mnemosyne.datasets.example import Example
-from mnemosyne.datasets.jsonl import fingerprint, read_lines, write_examples
-from mnemosyne.errors import SchemaError
+from mnemosyne.datasets.jsonl import fingerprint, try_lines, write_examples
+from mnemosyne.errors import SchemaError, SettingsError
 from mnemosyne.schema import Schema
 from mnemosyne.synthesis import lexicon as lexicons
 from mnemosyne.synthesis.block import Link, Maker, Plan
 from mnemosyne.synthesis.checking import Checked, Checker
+from mnemosyne.synthesis.copies import Copies, copies
+from mnemosyne.synthesis.disguise import check_names, disguised, shown, spoken
 from mnemosyne.synthesis.drafting import draft
 from mnemosyne.synthesis.generate import Made, Progress, generate
+from mnemosyne.synthesis.order import Order
 from mnemosyne.synthesis.pools import Privacy, read_pools
-from mnemosyne.synthesis.populations import make
 from mnemosyne.synthesis.report import cover, coverage_page, verification_page
 from mnemosyne.synthesis.verify import Verifier
 from mnemosyne.synthesis.world import World
 
-KEEP = (1.0, 0.75, 0.55)
-"""Share of the rows that each population keeps; the first one is the database as it is."""
-
 CHECKED_NEIGHBOURS = 8
 """Neighbours tried for a pair that a person wrote: there are few such pairs, and each is worth it."""
 
+DEFAULT_NAME = "own"
+"""Name of the schema in the examples where nobody gives one."""
 
-@dataclass(frozen=True, slots=True)
-class Order:
-    """What a person asks for."""
-
-    url: str
-    """The database."""
-    folder: Path
-    """Where everything goes."""
-    count: int = 1_000
-    """Pairs."""
-    seed: int = 0
-    """Other seeds, other pairs."""
-    lexicon: Path | None = None
-    """The lexicon; None drafts one in the folder, or takes the one that is there."""
-    privacy: Privacy = field(default_factory=Privacy)
-    """What may be read."""
-    today: date | None = None
-    """What CURRENT_DATE means; None for the real today, which makes a rebuild differ."""
-    name: str = "own"
-    """Name of the schema in the examples."""
-    workers: int = 1
-    """Processes."""
-    ray: bool = False
-    """Whether blocks are made on Ray."""
+Remark = Callable[[str], None]
+"""Called with a sentence on the populations that a person should know."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,10 +59,13 @@ class SchemaRecipe:
     """The frozen clock."""
     linker: Any = None
     """Gives hints as answering does: called with (database, schema), has `hints`. None leaves hints empty."""
+    name: str = ""
+    """Name of the schema in the examples; empty for the lexicon's."""
 
     def __call__(self) -> Maker:
         """A maker of pairs for this schema."""
-        words = lexicons.parse(self.words, self.schema)
+        words = spoken(lexicons.parse(self.words, self.schema), disguised(self.privacy, self.schema))
+        words = replace(words, name=self.name or words.name)
         databases = [open_database(f"duckdb:///{file}") for file in self.files]
         pools = tuple(read_pools(database, self.schema, words, self.privacy) for database in databases)
         links: list[Link] = []
@@ -109,16 +91,23 @@ def own_schema(url: str) -> Schema:
     return replace(schema, tables=tables)
 
 
+def asked_schema(order: Order) -> Schema:
+    """The schema of an order's database. Raises SettingsError when privacy names what it does not have."""
+    schema = own_schema(order.url)
+    check_names(order.privacy, schema)
+    return schema
+
+
 def prepare(order: Order) -> tuple[Schema, Path]:
     """The schema and the lexicon's file, drafted when there is none yet."""
-    schema = own_schema(order.url)
+    schema = asked_schema(order)
     if order.lexicon is not None:
         return schema, order.lexicon
     path = order.folder / "lexicon.yaml"
     if not path.exists():
         database = open_database(order.url)
         try:
-            text = draft(schema, database, name=order.name, exclude=order.privacy.exclude)
+            text = draft(schema, database, name=order.name or DEFAULT_NAME, exclude=order.privacy.exclude)
         finally:
             database.close()
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -128,62 +117,66 @@ def prepare(order: Order) -> tuple[Schema, Path]:
     return schema, path
 
 
-def populations(order: Order, schema: Schema) -> list[Path]:
-    """Three populations: thinned copies of the database, with invented rows in its empty tables."""
-    today = order.today or date.today()
-    made = []
-    database = open_database(order.url)
-    try:
-        for number, keep in enumerate(KEEP):
-            path = order.folder / "work" / f"population-{number}.duckdb"
-            if not path.exists():
-                make(database, schema, path, keep=keep, seed=number, today=today, privacy=order.privacy)
-            made.append(path)
-    finally:
-        database.close()
-    return made
+def synthesise(
+    order: Order, progress: Progress | None = None, linker: Any = None, remark: Remark | None = None
+) -> Made:
+    """Pairs for a database, with their report, in a folder.
 
-
-def synthesise(order: Order, progress: Progress | None = None, linker: Any = None) -> Made:
-    """Pairs for a database, with their report, in a folder. Raises LexiconError, SchemaError, DatabaseError."""
+    `remark` is called with what a person should know of the populations. Raises LexiconError, SchemaError,
+    SettingsError, DatabaseError.
+    """
     schema, file = prepare(order)
-    text = file.read_text("utf-8")
-    words = lexicons.parse(text, schema, where=file.name)
-    files = populations(order, schema)
-    plan = Plan(seed=order.seed, source=words.name, block=50 if order.count >= 200 else 10)
-    recipe = SchemaRecipe(
-        schema, text, tuple(map(str, files)), plan, order.privacy, order.today or date.today(), linker
-    )
-    mark = hashlib.sha256(repr((text, plan, order.privacy, recipe.today, schema)).encode()).hexdigest()[:12]
-    work = order.folder / "work" / mark
+    text = lexicons.text_of(file)
+    name = order.name or lexicons.parse(text, schema, where=file.name).name
+    found = copies(order, schema)
+    _say(found, remark)
+    schema = shown(schema, disguised(order.privacy, schema))
+    plan = Plan(seed=order.seed, source=name, block=50 if order.count >= 200 else 10)
+    recipe = SchemaRecipe(schema, text, tuple(map(str, found.files)), plan, order.privacy, order.clock, linker, name)
+    mark = hashlib.sha256(repr((text, plan, linker is not None)).encode()).hexdigest()[:12]
+    work = found.folder / f"blocks-{mark}"
     made = generate(recipe, plan, order.count, work=work, workers=order.workers, ray=order.ray, progress=progress)
     write_examples(order.folder / "pairs.jsonl.gz", made.examples)
-    write_schema(order.folder, words.name, schema)
+    write_schema(order.folder, name, schema)
     page = (
-        f"# {len(made.examples):,} pairs for {words.name}\n\nSeed {order.seed}, fingerprint {fingerprint(made.examples)}, "
-        f"CURRENT_DATE frozen at {recipe.today}.\n\n"
+        f"# {len(made.examples):,} pairs for {name}\n\nSeed {order.seed}, fingerprint {fingerprint(made.examples)}, "
+        f"CURRENT_DATE frozen at {recipe.today}.\n\n{found.page()}\n"
     )
     page += verification_page("Verification", made) + "\n" + coverage_page("Coverage", cover(made.examples, schema))
     (order.folder / "report.md").write_text(page, "utf-8")
     return made
 
 
-def check(order: Order, pairs: Path, linker: Any = None) -> Iterator[Checked]:
+def _say(found: Copies, remark: Remark | None) -> None:
+    if remark is not None:
+        for line in found.remarks():
+            remark(line)
+
+
+def check(order: Order, pairs: Path, linker: Any = None, remark: Remark | None = None) -> Iterator[Checked]:
     """Judge pairs that people wrote, on the populations of `synthesise`; those that pass go to `checked.jsonl.gz`.
 
     `pairs` is JSON Lines of `question`, `sql` (PostgreSQL) and perhaps `tier`. The file is written when the last verdict has
-    been taken. Raises DatasetError, SchemaError, DatabaseError.
+    been taken. Raises DatasetError, SchemaError, SettingsError, DatabaseError.
     """
-    schema = own_schema(order.url)
-    rows = list(read_lines(pairs))
-    databases = [open_database(f"duckdb:///{file}") for file in populations(order, schema)]
+    if order.privacy.disguise:
+        raise SettingsError(
+            "--check judges pairs as they were written, with stored values in them, so --disguise can not hold for them.",
+            hint="Leave --disguise out, and write no value into a pair that must not be read; --exclude is obeyed.",
+        )
+    schema = asked_schema(order)
+    rows = list(try_lines(pairs))
+    name = order.name or _lexicon_name(order, schema)
+    found = copies(order, schema)
+    _say(found, remark)
+    databases = [open_database(f"duckdb:///{file}") for file in found.files]
     passed: list[Example] = []
     try:
         links: list[Link] = []
-        if linker is not None and not order.privacy.disguise:
+        if linker is not None:
             links = [linker(database, schema, order.privacy).hints for database in databases]
-        verifier = Verifier(databases, schema, order.today or date.today(), most=CHECKED_NEIGHBOURS, careful=False)
-        for verdict in Checker(verifier, order.name, links=links, source=pairs.name.split(".")[0]).check(rows):
+        verifier = Verifier(databases, schema, order.clock, most=CHECKED_NEIGHBOURS, careful=False)
+        for verdict in Checker(verifier, name, links=links, source=pairs.name.split(".")[0]).check(rows):
             if verdict.example is not None:
                 passed.append(verdict.example)
             yield verdict
@@ -191,7 +184,13 @@ def check(order: Order, pairs: Path, linker: Any = None) -> Iterator[Checked]:
         for database in databases:
             database.close()
     write_examples(order.folder / "checked.jsonl.gz", passed)
-    write_schema(order.folder, order.name, schema)
+    write_schema(order.folder, name, schema)
+
+
+def _lexicon_name(order: Order, schema: Schema) -> str:
+    """The name in the lexicon, where there is one."""
+    path = order.lexicon or order.folder / "lexicon.yaml"
+    return lexicons.load(path, schema).name if path.exists() else DEFAULT_NAME
 
 
 def write_schema(folder: Path, name: str, schema: Schema) -> None:
@@ -206,11 +205,12 @@ def reword(order: Order, made: Made, model: str) -> tuple[int, int]:
     from mnemosyne.engines import open_engine
     from mnemosyne.synthesis.paraphrase import Paraphraser
 
-    schema = own_schema(order.url)
-    databases = [open_database(f"duckdb:///{file}") for file in populations(order, schema)]
+    schema = asked_schema(order)
+    databases = [open_database(f"duckdb:///{file}") for file in copies(order, schema).files]
+    schema = shown(schema, disguised(order.privacy, schema))
     engine = open_engine(model, settings.load())
     try:
-        outcomes = list(Paraphraser(engine, databases, schema, order.today).paraphrase(made.examples, seed=order.seed))
+        outcomes = list(Paraphraser(engine, databases, schema, order.clock).paraphrase(made.examples, seed=order.seed))
     finally:
         engine.close()
         for database in databases:

@@ -1,13 +1,11 @@
 """Reads the stored values that patterns draw from, within the privacy limits of the person who asks for pairs.
 
-A column may be kept out altogether, or its sampled values may be replaced by look-alikes: texts of the
-same shape that are stored nowhere. Only values of columns that the lexicon speaks of are read at all.
+A column may be kept out altogether, or look-alikes stand for its values (`disguise.py`). Only values of columns
+that the lexicon speaks of are read at all.
 """
 
 from __future__ import annotations
 
-import random
-import string
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -38,27 +36,30 @@ class Privacy:
     disguise: frozenset[str] = frozenset()
     """`table.column` or bare column names whose values are replaced by look-alikes; `*` means every text column."""
 
-    def excluded(self, column: ColumnWords) -> bool:
+    def leaves_out(self, table: str, column: str) -> bool:
         """Whether a column's values are never read."""
-        return _listed(column, self.exclude)
+        return _listed(table, column, self.exclude)
 
-    def disguised(self, column: ColumnWords) -> bool:
-        """Whether look-alikes stand for a column's values."""
-        return "*" in self.disguise or _listed(column, self.disguise)
+    def names(self, table: str, column: str) -> bool:
+        """Whether `disguise` names a column itself; `*` does not."""
+        return _listed(table, column, self.disguise)
 
 
-def _listed(column: ColumnWords, names: Iterable[str]) -> bool:
-    return any(name.lower() in (column.name.lower(), f"{column.table}.{column.name}".lower()) for name in names)
+def _listed(table: str, column: str, names: Iterable[str]) -> bool:
+    return any(name.lower() in (column.lower(), f"{table}.{column}".lower()) for name in names)
 
 
 def read_pools(database: Database, schema: Schema, lexicon: Lexicon, privacy: Privacy = Privacy()) -> Pools:
-    """What is stored in every column that the lexicon speaks of. Queries pass the guard and run read-only."""
+    """What is stored in every column that the lexicon speaks of. Queries pass the guard and run read-only.
+
+    Values come as they are: what is to be disguised is disguised when a population is written.
+    """
     reader = _Reader(database, schema)
     pools: dict[tuple[str, str], Pool] = {}
     for table in lexicon.tables.values():
         for column in table.columns.values():
-            if not privacy.excluded(column):
-                pools[table.name, column.name] = reader.pool(column, privacy.disguised(column))
+            if not privacy.leaves_out(table.name, column.name):
+                pools[table.name, column.name] = reader.pool(column)
     return pools
 
 
@@ -76,7 +77,7 @@ class _Reader:
         outcome = self.database.run(checked, _LIMITS)
         return list(outcome.rows) if isinstance(outcome, Result) else []
 
-    def pool(self, column: ColumnWords, disguise: bool) -> Pool:
+    def pool(self, column: ColumnWords) -> Pool:
         """What one column stores."""
         name, table = _quote(column.name), _quote(column.table)
         counts = self.rows(f"SELECT COUNT(*), COUNT({name}), COUNT(DISTINCT {name}) FROM {table}")
@@ -89,8 +90,7 @@ class _Reader:
         if column.kind == "number":
             return Pool(quantiles=self._quantiles(name, table, filled), nulls=nulls, distinct=distinct)
         if column.kind in ("name", "category", "text", "id"):
-            values = self._texts(name, table)
-            return Pool(values=_lookalikes(values) if disguise else values, nulls=nulls, distinct=distinct)
+            return Pool(values=self._texts(name, table), nulls=nulls, distinct=distinct)
         return Pool(nulls=nulls, distinct=distinct)
 
     def _texts(self, name: str, table: str) -> tuple[str, ...]:
@@ -142,28 +142,3 @@ def _date(value: object) -> date | None:
 
 def _quote(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
-
-
-def _lookalikes(values: Sequence[str]) -> tuple[str, ...]:
-    """Texts of the same shape: letters stay letters, digits digits, the rest as it is. Never one of the originals."""
-    known = {value.lower() for value in values}
-    made: list[str] = []
-    for value in values:
-        rng = random.Random(f"look-alike:{len(made)}:{len(value)}")
-        for _ in range(20):
-            other = "".join(_like(character, rng) for character in value)
-            if other.lower() not in known and other not in made:
-                made.append(other)
-                break
-    return tuple(made)
-
-
-def _like(character: str, rng: random.Random) -> str:
-    vowels = "aeiou"
-    if character.isdigit():
-        return rng.choice(string.digits)
-    if not character.isalpha():
-        return character
-    letters = vowels if character.lower() in vowels else "bcdfghklmnprstvw"
-    chosen = rng.choice(letters)
-    return chosen.upper() if character.isupper() else chosen

@@ -1,8 +1,8 @@
 """Populations to verify on: thinned copies of a person's database, or invented rows where there are none.
 
-A copy lies in its own DuckDB file, takes at most a set number of rows of each table through the guard, leaves out
-columns that privacy excludes, and keeps a different part of the rows in each population. The database asked is
-never written to.
+A copy lies in its own DuckDB file and holds rows that `copying.py` read through the guard, without excluded columns and
+with look-alikes for disguised ones. The first population holds all of them, the others a different part each. The
+database asked is never written to.
 """
 
 from __future__ import annotations
@@ -13,16 +13,11 @@ import tempfile
 from datetime import date, datetime, timedelta
 from pathlib import Path
 
-from mnemosyne import guard
-from mnemosyne.databases import Database, Limits
-from mnemosyne.guard.query import SafeQuery
-from mnemosyne.results import Result
 from mnemosyne.schema import Column, Schema, Table
 from mnemosyne.schema.writing import type_name
-from mnemosyne.synthesis.pools import Privacy
-
-ROWS = 3_000
-"""Rows of a table that a copy takes at most."""
+from mnemosyne.synthesis.copying import Copy, quote
+from mnemosyne.synthesis.references import Key, Rows, key_of, references
+from mnemosyne.synthesis.thinning import thin
 
 INVENTED = 150
 """Rows of a table that is filled with invented ones; tables that many refer to get fewer."""
@@ -32,43 +27,13 @@ _TYPES = {
     "TIMESTAMP": "TIMESTAMP", "TIME": "TIME",
 }  # fmt: skip
 
-Rows = dict[str, list[list[object]]]
-"""Table to rows, cells in the order of its columns."""
 
-
-def make(
-    database: Database, schema: Schema, path: Path, *, keep: float, seed: int, today: date, privacy: Privacy = Privacy()
-) -> Rows:
-    """One population in a DuckDB file: a share of the database's rows, and invented rows for tables that have none."""
-    rows = thinned(database, schema, keep=keep, seed=seed, privacy=privacy)
+def make(copy: Copy, schema: Schema, path: Path, *, keep: float, seed: int, today: date) -> Rows:
+    """One population in a DuckDB file: about a share of a copy's rows, and invented rows for tables that have none."""
+    rows = thin(copy.rows, copy.references, keep, seed)
     whole = invented(schema, seed=seed, today=today, given=rows)
     _write(path, schema, whole)
     return whole
-
-
-def thinned(database: Database, schema: Schema, *, keep: float, seed: int, privacy: Privacy = Privacy()) -> Rows:
-    """A share of every table's rows, read through the guard; excluded columns are NULL."""
-    found: Rows = {}
-    for table in schema.tables:
-        names = [c.name for c in table.columns if not _left_out(table, c, privacy)]
-        if not names:
-            continue
-        listed = ", ".join(_quote(name) for name in names)
-        checked = guard.check(
-            f"SELECT {listed} FROM {_quote(table.name)} LIMIT {ROWS}", schema, target=database.dialect
-        )
-        outcome = database.run(checked, Limits(max_rows=ROWS)) if isinstance(checked, SafeQuery) else None
-        if not isinstance(outcome, Result) or not outcome.rows:
-            continue
-        places = {name: position for position, name in enumerate(names)}
-        rng = random.Random(f"{table.name}:{seed}")
-        kept = [row for row in outcome.rows if rng.random() < keep] or list(outcome.rows[:1])
-        found[table.name] = [[row[places[c.name]] if c.name in places else None for c in table.columns] for row in kept]
-    return found
-
-
-def _left_out(table: Table, column: Column, privacy: Privacy) -> bool:
-    return any(name.lower() in (column.name.lower(), f"{table.name}.{column.name}".lower()) for name in privacy.exclude)
 
 
 def invented(schema: Schema, *, seed: int, today: date, given: Rows | None = None) -> Rows:
@@ -85,6 +50,8 @@ class _Inventor:
         self.tables = {table.name: table for table in schema.tables}
         self.keys: dict[tuple[str, str], list[object]] = {}
         self.made: Rows = {}
+        self.given = given
+        self.references = references(schema)
         for table in schema.tables:
             if table.name in given:
                 self._keep(table, given[table.name])
@@ -108,13 +75,27 @@ class _Inventor:
         rows: list[list[object]] = []
         seen: set[tuple[object, ...]] = set()
         unique = [i for i, c in enumerate(table.columns) if c.name in table.primary_key]
-        for number in range(1, count + 1):
+        asked = self._asked(table)
+        for number in range(1, max(count, len(asked)) + 1):
             row = self._row(table, number, rng)
+            for place, cell in asked[number - 1] if number <= len(asked) else ():
+                row[place] = cell
             identity = tuple(row[i] for i in unique)
             if not unique or identity not in seen:
                 seen.add(identity)
                 rows.append(row)
         self._keep(table, rows)
+
+    def _asked(self, table: Table) -> list[list[tuple[int, object]]]:
+        """Cells that given rows refer to: the keys of the rows that cannot be read."""
+        found: dict[tuple[tuple[int, ...], Key], list[tuple[int, object]]] = {}
+        for key in self.references:
+            for row in self.given.get(key.child, ()) if key.parent == table.name else ():
+                if (name := key_of(row, key.places)) is not None:
+                    found[key.targets, name] = [
+                        (at, row[place]) for at, place in zip(key.targets, key.places, strict=True)
+                    ]
+        return list(found.values())
 
     def _row(self, table: Table, number: int, rng: random.Random) -> list[object]:
         linked: dict[str, object] = {}
@@ -191,10 +172,6 @@ _KINDS = ("Standard", "Express", "Internal", "External", "Pending", "Closed")
 _PLACES = ("Northport", "Eastvale", "Southmere", "Westbury", "Midford")
 
 
-def _quote(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
-
-
 def _write(path: Path, schema: Schema, rows: Rows) -> None:
     """A DuckDB file with every table of the schema, without constraints; it appears whole or not at all."""
     import duckdb
@@ -204,8 +181,8 @@ def _write(path: Path, schema: Schema, rows: Rows) -> None:
     partial.unlink(missing_ok=True)
     with duckdb.connect(str(partial)) as connection, tempfile.TemporaryDirectory() as folder:
         for table in schema.tables:
-            columns = ", ".join(f"{_quote(c.name)} {_TYPES.get(type_name(c.type), 'VARCHAR')}" for c in table.columns)
-            connection.execute(f"CREATE TABLE {_quote(table.name)} ({columns})")
+            columns = ", ".join(f"{quote(c.name)} {_TYPES.get(type_name(c.type), 'VARCHAR')}" for c in table.columns)
+            connection.execute(f"CREATE TABLE {quote(table.name)} ({columns})")
             found = [
                 [_text(cell, column) for cell, column in zip(row, table.columns, strict=True)]
                 for row in rows.get(table.name, [])
@@ -220,7 +197,7 @@ def _write(path: Path, schema: Schema, rows: Rows) -> None:
                 f"c{n}: '{_TYPES.get(type_name(c.type), 'VARCHAR')}'" for n, c in enumerate(table.columns)
             )
             connection.execute(
-                f"INSERT INTO {_quote(table.name)} SELECT * FROM read_json('{file}', format = 'newline_delimited', "
+                f"INSERT INTO {quote(table.name)} SELECT * FROM read_json('{file}', format = 'newline_delimited', "
                 f"columns = {{{kinds}}})"
             )
     partial.replace(path)

@@ -1,14 +1,16 @@
 """General SQL for replay: Spider's training databases, sql-create-context and WikiSQL, checked and in PostgreSQL.
 
 A model that sees only one laboratory forgets the rest. These rows are kept only when their
-PostgreSQL form returns the gold's rows (Spider) or runs on the schema (sets without data), and
-when they share nothing with any evaluation question.
+PostgreSQL form returns the gold's rows (Spider) or passes the guard on its schema (sets without data), and
+when they share nothing with any evaluation question. Questions of Spider's held-out databases are left out of every
+set, with or without Spider's folder: their hashes come with the package.
 
     python -m mnemosyne.training.general --spider FOLDER --context FILE … --hub gretel -o DIR
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import random
 import re
@@ -23,10 +25,11 @@ import click
 from mnemosyne import guard
 from mnemosyne.databases import Database, Limits, open_database
 from mnemosyne.datasets import Example, fingerprint, hub, read_examples, write_examples
-from mnemosyne.datasets.overlap import OverlapIndex
+from mnemosyne.datasets.overlap import OverlapIndex, normal_question
 from mnemosyne.datasets.postgres import NotPostgres, to_postgres
 from mnemosyne.datasets.public import CAP, HUB, Malformed, Row, create_context, gretel, local_rows, spider
 from mnemosyne.datasets.quality import Report, Rules, keep
+from mnemosyne.errors import DatasetError, MnemosyneError
 from mnemosyne.guard.query import Dialect, SafeQuery
 from mnemosyne.results import Result, same
 from mnemosyne.schema import Schema
@@ -36,6 +39,9 @@ WRITTEN: tuple[Dialect, Dialect] = ("sqlite", "postgres")
 
 LIMITS = Limits(timeout_seconds=5)
 """A gold that runs longer is not worth its place."""
+
+SHOWN = 10
+"""Malformed rows of one set that are printed at most."""
 
 
 class SpiderDatabases:
@@ -89,8 +95,8 @@ def _differs(database: Database, schema: Schema, gold: str, sql: str) -> str:
     return "" if same(first, second) else "other rows as PostgreSQL"
 
 
-def runs_on_its_schema(example: Example) -> str:
-    """Why the gold of a set without data is not fit: the guard's refusal, or no PostgreSQL form; else empty."""
+def refused_by_guard(example: Example) -> str:
+    """Why the guard refuses the gold of a set without data on its schema, else empty. Nothing is run."""
     schema = Schema.from_ddl(example.schema)
     checked = guard.check(example.sql, schema, target="postgres", written="postgres")
     return "" if isinstance(checked, SafeQuery) else f"guard: {checked.code}"
@@ -128,6 +134,49 @@ def held_out_databases() -> list[str]:
     shipped = files("mnemosyne.data") / "sets" / "spider-heldout.json"
     names: list[str] = json.loads(shipped.read_text(encoding="utf-8"))["databases"]
     return names
+
+
+HELD_OUT = "question of Spider's held-out databases"
+"""The reason under which `without_held_out` counts."""
+
+
+def question_hash(question: str) -> str:
+    """The first 16 hexadecimal digits of the sha256 of a normalised question."""
+    return hashlib.sha256(normal_question(question).encode()).hexdigest()[:16]
+
+
+def held_out_questions() -> frozenset[str]:
+    """`question_hash` of every question on Spider's held-out databases, as shipped."""
+    shipped = files("mnemosyne.data") / "sets" / "spider-heldout-questions.json"
+    return frozenset(json.loads(shipped.read_text(encoding="utf-8"))["hashes"])
+
+
+def write_held_out_questions(spider_folder: Path, path: Path) -> None:
+    """Make the file that `held_out_questions` reads, from Spider's training split.
+
+    Run once, and again only when the list of held-out databases or `normal_question` changes.
+    """
+    databases = set(held_out_databases())
+    asked = [e for e in spider(spider_folder, Malformed()) if e.schema.removeprefix("spider/") in databases]
+    record = {
+        "what": "Questions on the databases of spider-heldout.json, as hashes: left out of every general training row.",
+        "rule": "First 16 hexadecimal digits of the sha256 of mnemosyne.datasets.overlap.normal_question(question).",
+        "made_by": "mnemosyne.training.general.write_held_out_questions",
+        "questions": len(asked),
+        "hashes": sorted({question_hash(example.question) for example in asked}),
+    }
+    path.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+
+
+def without_held_out(examples: Iterable[Example], report: Report) -> Iterator[Example]:
+    """Examples that do not ask a question of Spider's held-out databases; the others are counted, be they none."""
+    held_out = held_out_questions()
+    report.dropped[HELD_OUT] += 0
+    for example in examples:
+        if question_hash(example.question) in held_out:
+            report.drop(example, HELD_OUT)
+        else:
+            yield example
 
 
 def without_spider(rows: Iterable[Row]) -> Iterator[Row]:
@@ -182,50 +231,100 @@ def main(
     of_others: int,
 ) -> None:
     """Build the general rows: OUTPUT/spider.jsonl.gz with its schemas, one for each other set, and a mixture."""
-    ddl_of: dict[str, str] = {}
-    spider_rows: list[Example] = []
-    others: list[Example] = []
-    rules = Rules(seed=seed)
-    protected = OverlapIndex(evaluation_examples(spider_folder), skeletons=False)
-    if spider_folder is not None:
-        databases, malformed, report = SpiderDatabases(spider_folder), Malformed(), Report()
-        rewritten = databases.rewrite(spider(spider_folder, malformed, exclude=held_out_databases()), report)
-        kept, kept_report = keep(rewritten, rules, protected=protected)
-        for schema in sorted({example.schema for example in kept}):
-            file = output / "schemas" / f"{schema}.sql"
-            file.parent.mkdir(parents=True, exist_ok=True)
-            ddl_of[schema] = databases.get(schema)[1].to_ddl()
-            file.write_text(ddl_of[schema] + "\n")
-        databases.close()
-        spider_rows = kept
-        _save(output / "spider.jsonl.gz", kept, [report, kept_report], malformed)
-    for name, read in _sets(context_files, hub_names):
-        malformed, report = Malformed(), Report()
-        rewritten = in_postgres(read(malformed), report)
-        kept, kept_report = keep(rewritten, rules, execute=runs_on_its_schema, protected=protected)
-        others += kept
-        _save(output / f"{name}.jsonl.gz", kept, [report, kept_report], malformed)
-    mixed = mixture(spider_rows, ddl_of, others, per_schema=per_schema, of_others=of_others, seed=seed)
-    _save(output / "general.jsonl.gz", mixed, [], Malformed())
+    try:
+        sets = named_sets(context_files, hub_names)
+        build(spider_folder, sets, output, seed=seed, per_schema=per_schema, of_others=of_others)
+    except MnemosyneError as error:
+        raise click.ClickException(f"{error}\n{error.hint}".strip()) from None
 
 
 Read = Callable[[Malformed], Iterator[Example]]
 """A set's examples; malformed rows are counted."""
 
 
-def _sets(context_files: Sequence[Path], hub_names: Sequence[str]) -> Iterator[tuple[str, Read]]:
-    """Sets without data: local files in the shape of sql-create-context, and sets of the hub."""
-    for path in context_files:
-        rows = without_spider(local_rows(path))
-        yield path.parent.name, partial(create_context, rows, source=path.parent.name)
-    for name in hub_names:
-        reader = gretel if name == "gretel" else create_context
-        yield name, partial(reader, without_spider(hub.rows(name, limit=4 * CAP)))
+def build(
+    spider_folder: Path | None, sets: dict[str, Read], output: Path, *, seed: int, per_schema: int, of_others: int
+) -> None:
+    """Write every set that is asked for, then the mixture of all. Raises DatasetError, DatabaseError."""
+    rules, protected = Rules(seed=seed), OverlapIndex(evaluation_examples(spider_folder), skeletons=False)
+    spider_rows: list[Example] = []
+    ddl_of: dict[str, str] = {}
+    if spider_folder is not None:
+        spider_rows, ddl_of = _build_spider(spider_folder, output, rules, protected)
+    others: list[Example] = []
+    for name, read in sets.items():
+        malformed, report = Malformed(), Report()
+        rewritten = in_postgres(without_held_out(read(malformed), report), report)
+        kept, kept_report = keep(rewritten, rules, execute=refused_by_guard, protected=protected)
+        others += kept
+        _save(output / f"{name}.jsonl.gz", kept, [report, kept_report], malformed)
+    mixed = mixture(spider_rows, ddl_of, others, per_schema=per_schema, of_others=of_others, seed=seed)
+    _save(output / "general.jsonl.gz", mixed, [], Malformed())
+
+
+def _build_spider(
+    folder: Path, output: Path, rules: Rules, protected: OverlapIndex
+) -> tuple[list[Example], dict[str, str]]:
+    """Write Spider's rows and their schemas; returns both."""
+    databases, malformed, report = SpiderDatabases(folder), Malformed(), Report()
+    golds = without_held_out(spider(folder, malformed, exclude=held_out_databases()), report)
+    kept, kept_report = keep(databases.rewrite(golds, report), rules, protected=protected)
+    ddl_of = {schema: databases.get(schema)[1].to_ddl() for schema in sorted({example.schema for example in kept})}
+    databases.close()
+    for schema, ddl in ddl_of.items():
+        file = output / "schemas" / f"{schema}.sql"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(ddl + "\n")
+    _save(output / "spider.jsonl.gz", kept, [report, kept_report], malformed)
+    return kept, ddl_of
+
+
+def named_sets(context_files: Sequence[Path], hub_names: Sequence[str]) -> dict[str, Read]:
+    """Sets without data by the names of their outputs: local files in the shape of sql-create-context, and hub sets.
+
+    Raises:
+        DatasetError: two of them, or one and an output that is always written, have the same name.
+    """
+    found: dict[str, Read] = {}
+    for name, read in (*map(_local, context_files), *map(_streamed, hub_names)):
+        if name in found or name in ("spider", "general"):
+            why = "two sets" if name in found else "a set and another output"
+            raise DatasetError(
+                f"Nothing was written: {why} would both be called {name}.jsonl.gz.",
+                hint="Rename a file (one called rows.* goes by its folder), or build the sets apart.",
+            )
+        found[name] = read
+    return found
+
+
+def set_name(path: Path) -> str:
+    """What a local set is called: its file's name without endings; `rows.jsonl` goes by its folder."""
+    stem = Path(path.name.removesuffix(".gz")).stem
+    folder = path.resolve().parent.name
+    return folder if stem == "rows" and folder else stem
+
+
+def _local(path: Path) -> tuple[str, Read]:
+    name = set_name(path)
+
+    def read(malformed: Malformed) -> Iterator[Example]:
+        return create_context(without_spider(local_rows(path, malformed)), malformed, source=name)
+
+    return name, read
+
+
+def _streamed(name: str) -> tuple[str, Read]:
+    reader = gretel if name == "gretel" else create_context
+    return name, partial(reader, without_spider(hub.rows(name, limit=4 * CAP)))
 
 
 def _save(path: Path, kept: list[Example], reports: list[Report], malformed: Malformed) -> None:
     write_examples(path, kept)
     click.echo(f"{path.name}: {len(kept)} rows, fingerprint {fingerprint(kept)}, malformed {malformed.count}")
+    for place in malformed.listed[:SHOWN]:
+        click.echo(f"  malformed  {place}")
+    if malformed.count > SHOWN:
+        click.echo(f"  malformed  … and {malformed.count - SHOWN:,} more")
     for report in reports:
         for reason, count in report.dropped.most_common():
             click.echo(f"  left out {count:6,}  {reason}")
