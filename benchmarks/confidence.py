@@ -1,9 +1,10 @@
 """Calibrate the confidence of answers: ask lab-dev, judge each answer, fit a logistic regression over a few signs.
 
-    python benchmarks/confidence.py --model qwen2.5-coder-0.5b-instruct --out signs.jsonl   # ask and judge
-    python benchmarks/confidence.py --fit signs.jsonl [more.jsonl]                          # fit and write
+    python benchmarks/confidence.py                                     # ask, judge, fit and print; writes nothing
+    python benchmarks/confidence.py --model mnemosyne-1.5b --out signs.jsonl   # ask and judge
+    python benchmarks/confidence.py --fit signs.jsonl [more.jsonl]      # fit and write
 
-The fit is written to src/mnemosyne/data/grounding/confidence.json with its recipe and its reliability,
+With --fit, the fit is written to src/mnemosyne/data/grounding/confidence.json with its recipe and its reliability,
 which is measured by ten-fold cross-validation: no answer judges the coefficients that it made.
 """
 
@@ -106,8 +107,8 @@ def reliability(chances: np.ndarray, right: np.ndarray) -> dict[str, object]:
     }  # fmt: skip
 
 
-def write(paths: list[Path]) -> None:
-    """Fit all judged answers and write the coefficients with their recipe."""
+def fitted(paths: list[Path]) -> str:
+    """The coefficients that fit all judged answers, with their recipe and reliability, as JSON."""
     from mnemosyne.grounding.confidence import SIGNS
 
     rows = [json.loads(line) for path in paths for line in path.read_text(encoding="utf-8").splitlines()]
@@ -121,20 +122,35 @@ def write(paths: list[Path]) -> None:
         },
         "reliability": {"by": f"{FOLDS}-fold cross-validation", **reliability(cross_validated(inputs, right), right)},
     }  # fmt: skip
+    return json.dumps(found, indent=2)
+
+
+def write(text: str) -> None:
+    """Put a fit in the place where the assistant reads it."""
     temporary = TARGET.with_suffix(".tmp")
-    temporary.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
+    temporary.write_text(text + "\n", encoding="utf-8")
     temporary.rename(TARGET)
-    print(json.dumps(found, indent=2))
 
 
-if __name__ == "__main__":
+def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", default="qwen2.5-coder-0.5b-instruct")
-    parser.add_argument("--out", type=Path, default=Path("signs.jsonl"))
+    parser.add_argument("--out", type=Path, help="keep the judged answers in this file, and do not fit")
     parser.add_argument("--limit", type=int, default=150)
     parser.add_argument("--fit", type=Path, nargs="+")
     chosen = parser.parse_args()
     if chosen.fit:
-        write(chosen.fit)
-    else:
+        text = fitted(chosen.fit)
+        write(text)
+        print(text)
+    elif chosen.out:
         ask(chosen.model, chosen.out, chosen.limit)
+    else:
+        with tempfile.TemporaryDirectory() as folder:
+            judged = Path(folder) / "signs.jsonl"
+            ask(chosen.model, judged, chosen.limit)
+            print(fitted([judged]))
+
+
+if __name__ == "__main__":
+    main()

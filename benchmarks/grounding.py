@@ -1,5 +1,6 @@
 """Measure grounding: values found, tables found, questions given back, and how long each takes.
 
+    python benchmarks/grounding.py                   # all three; tables only where Spider's data are
     python benchmarks/grounding.py values            # lab-dev (tuned on) and lab-bench (only reported)
     python benchmarks/grounding.py abstain           # lab-dev, lab-bench: refused; lab-unanswerable: caught
     python benchmarks/grounding.py tables [--spider ../shared/data/spider_train] [--questions 500]
@@ -219,13 +220,21 @@ def gold_tables(row: dict[str, str]) -> set[str]:
     return {f"{row['db_id']}.{table.name}".lower() for table in tree.find_all(exp.Table)}
 
 
-if __name__ == "__main__":
+def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=("values", "abstain", "tables"))
+    parser.add_argument("what", nargs="?", default="all", choices=("all", "values", "abstain", "tables"))
     parser.add_argument("--spider", type=Path, default=Path(__file__).parent.parent.parent / "shared/data/spider_train")
     parser.add_argument("--questions", type=int, default=500)
     chosen = parser.parse_args()
-    if chosen.what == "tables":
+    if chosen.what in ("all", "values"):
+        values()
+    if chosen.what in ("all", "abstain"):
+        abstain()
+    if chosen.what == "all" and not (chosen.spider / "tables.json").exists():
+        print(f"tables: not measured, {chosen.spider} is not here")
+    elif chosen.what in ("all", "tables"):
         tables(chosen.spider, chosen.questions)
-    else:
-        {"values": values, "abstain": abstain}[chosen.what]()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,8 +1,7 @@
-"""The two examples of the reference model card, on real weights (the base 0.5B), end to end.
+"""The two examples of the reference model card, end to end, on the weights of the default model, mnemosyne-1.5b.
 
-The base model masters neither: it forgets `still in stock` in the first and names a column of the wrong table in
-the second. So the first must run and be ordered, and the second must be answered or truthfully refused. Whether
-rows are right is asked of the trained models, by the benchmark.
+An example is answered right when its rows are exactly those that a person would give. The first one is. What the
+default model makes of the second is not yet measured: other rows fail this test, a truthful refusal passes it.
 """
 
 from __future__ import annotations
@@ -69,42 +68,42 @@ def laboratory(tmp_path_factory: pytest.TempPathFactory) -> str:
     connection.executescript(LABORATORY)
     connection.execute("INSERT INTO clients VALUES (1, 'North Water')")
     connection.executemany("INSERT INTO determinands VALUES (?, ?, 'CFU/100ml')", [(1, "E. coli"), (2, "Coliforms")])
-    for n in range(40):
+    for n in range(40):  # asked for: 1, 5 and 13; beside them coliforms (7), passed (9), too old (17), milk (4)
         day = (date.today() - timedelta(days=2 * n)).isoformat()
         matrix = "Drinking Water" if n % 2 else "Raw Milk"
         connection.execute("INSERT INTO samples VALUES (?, 1, ?, ?)", (f"S-{n}", matrix, day))
-        verdict = "F" if n % 3 else "P"
-        connection.execute("INSERT INTO results VALUES (?, ?, ?, ?, ?, ?)", (n, f"S-{n}", 1 + n % 2, n, verdict, day))
+        row = (n, f"S-{n}", 1 + n // 2 % 2, 10 * n + 0.5, "F" if n % 3 else "P", day)
+        connection.execute("INSERT INTO results VALUES (?, ?, ?, ?, ?, ?)", row)
     connection.commit()
     connection.close()
     return f"sqlite:///{file}"
 
 
 @pytest.mark.weights
-def test_the_products_example_runs_and_gives_five_devices_from_dear_to_cheap(shop: str) -> None:
+def test_the_products_example_gives_the_five_dearest_devices_in_stock(shop: str) -> None:
     with Assistant.open(shop) as assistant:
         answer = assistant.ask(PRODUCTS_QUESTION)
     assert answer.ok, answer.problem
     assert isinstance(answer.result, Result)
     names = [next(str(cell) for cell in row if str(cell).startswith("Device")) for row in answer.result.rows]
-    numbers = [int(name.removeprefix("Device ")) for name in names]
-    assert len(numbers) == 5
-    assert numbers == sorted(numbers, reverse=True)
+    assert names == ["Device 11", "Device 10", "Device 8", "Device 7", "Device 5"], answer.sql
 
 
 @pytest.mark.weights
-def test_the_laboratory_example_is_answered_or_truthfully_refused(laboratory: str) -> None:
+def test_the_laboratory_example_gives_the_failed_results_from_high_to_low_or_is_truthfully_refused(
+    laboratory: str,
+) -> None:
     with Assistant.open(laboratory) as assistant:
         answer = assistant.ask(LABORATORY_QUESTION)
     assert answer.hints[0] == "determinands.determinand_name = 'E. coli'"
-    if answer.ok:
-        assert isinstance(answer.result, Result)
-        assert "pass_fail = 'F'" in answer.sql
-    else:  # nothing that the guard refused has run, and the person is told what is wrong with it
-        assert answer.result is None
-        assert answer.sql == ""
+    if not answer.ok:  # nothing that the guard refused has run, and the person is told what is wrong with it
+        assert (answer.result, answer.sql) == (None, "")
         assert answer.problem.startswith("Not run: ")
         assert all(step.outcome is None for step in answer.steps)
+        return
+    assert isinstance(answer.result, Result)
+    values = [next(cell for cell in row if isinstance(cell, float)) for row in answer.result.rows]
+    assert values == [130.5, 50.5, 10.5], answer.sql
 
 
 @pytest.mark.weights

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import pytest
 
 if TYPE_CHECKING:
     from tests.cli.conftest import CommandLine
@@ -21,6 +25,18 @@ def test_a_laboratory_is_made_and_counted(cli: CommandLine, tmp_path: Path) -> N
     assert again.code == 2
     assert "--force" in again.err
     assert cli("lims", "create", url, "--force", "--quiet", "--scale", "0.01").out == ""
+
+
+@pytest.mark.parametrize("engine", ["sqlite", "duckdb"])
+def test_a_disk_that_fills_up_is_said_in_a_line_and_nothing_stays(engine: str, tmp_path: Path) -> None:
+    """A limit on the size of files stands in for the disk."""
+    program = f"ulimit -f 200; exec '{sys.executable}' -m mnemosyne lims create {engine}:///{tmp_path}/lab.db -q"
+    done = subprocess.run(["bash", "-c", program], capture_output=True, text=True, check=False, timeout=120)
+    assert done.returncode == 2
+    assert f"{tmp_path}/lab.db cannot be written: " in done.stderr
+    assert "Is there room on the disk" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not list(tmp_path.iterdir())
 
 
 def test_the_same_seed_and_day_give_the_same_file_content(cli: CommandLine, tmp_path: Path) -> None:

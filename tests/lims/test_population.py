@@ -147,15 +147,6 @@ def test_what_is_interrupted_leaves_nothing_behind(engine: str, tmp_path: Path) 
     assert not list(tmp_path.iterdir())
 
 
-def test_a_laboratory_is_not_replaced_unasked(tmp_path: Path) -> None:
-    (tmp_path / "lab.db").write_text("precious")
-    with pytest.raises(DatabaseError, match="exists already"):
-        lims.create(f"sqlite:///{tmp_path}/lab.db")
-    assert (tmp_path / "lab.db").read_text() == "precious"
-    lims.create(f"sqlite:///{tmp_path}/lab.db", scale=0.01, force=True)
-    assert (tmp_path / "lab.db").read_bytes().startswith(b"SQLite format 3")
-
-
 @pytest.mark.parametrize("scale", [0.0, -1.0, 20_000.0, float("nan")])
 def test_a_scale_without_meaning(scale: float, tmp_path: Path) -> None:
     with pytest.raises(DatabaseError, match="scale"):

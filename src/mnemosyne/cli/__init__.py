@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import codecs
 import importlib
+import io
 import os
 import sys
 import threading
@@ -73,6 +75,7 @@ def group() -> None:
 def main(argv: list[str] | None = None) -> None:
     """Run the command line. Exit codes: 0 done, 1 no answer, 2 misuse or broken surroundings, 3 refused by the
     guard, 130 interrupted."""
+    _spell_out()
     try:
         code: Any = group.main(args=argv, prog_name="mnemosyne", standalone_mode=False)
     except MnemosyneError as error:
@@ -95,6 +98,28 @@ def main(argv: list[str] | None = None) -> None:
         )
         sys.exit(2)
     sys.exit(code if isinstance(code, int) else 0)
+
+
+_SPELT = {"…": "...", "–": "-", "—": "-", "·": "-", "─": "-", "✓": "ok", "✗": "x"}
+"""Our own signs, for a terminal that has only ASCII."""
+
+
+def _spelt(error: UnicodeError) -> tuple[str, int]:
+    """What stands for signs that an output's encoding lacks: plain signs for ours, `\\xfc` for all others, so that no
+    value is silently another one."""
+    assert isinstance(error, UnicodeEncodeError)
+    signs = error.object[error.start : error.end]
+    spelt = ("*" if "\u2800" <= sign <= "\u28ff" else _SPELT.get(sign) for sign in signs)  # braille dots turn a spinner
+    plain = (one or sign.encode("ascii", "backslashreplace").decode() for one, sign in zip(spelt, signs, strict=True))
+    return "".join(plain), error.end
+
+
+def _spell_out() -> None:
+    """Let output that its terminal cannot show degrade instead of fail."""
+    codecs.register_error("mnemosyne.spelt", _spelt)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="mnemosyne.spelt")
 
 
 def _leave(code: int) -> NoReturn:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from mnemosyne.errors import SettingsError
@@ -100,10 +101,18 @@ def show(value: Value) -> str:
     if value is None:
         return "NULL"
     if isinstance(value, float):
-        return f"{value:.6g}" if abs(value) < 1e6 else f"{value:,.2f}"
+        return _number(value)
     if isinstance(value, bytes):
         return f"{len(value)} bytes"
     return str(value)
+
+
+def _number(value: float) -> str:
+    """A float's 15 digits that can be relied on, without the noise behind them, and written out where that is short."""
+    if value.is_integer() and abs(value) < 2**53:
+        return str(int(value))
+    text = f"{value:.15g}"
+    return f"{Decimal(text):f}" if 1e-6 <= abs(value) < 1e15 else text
 
 
 def print_step(console: Console, step: Step, number: int) -> None:

@@ -37,7 +37,8 @@ def create(
     """Create the laboratory of `seed` at `url` (`sqlite:///FILE`, `duckdb:///FILE`, `postgresql://…`).
 
     `scale` multiplies the 3,000 samples and 12,000 results of the usual laboratory; dates end at `today`.
-    The database appears whole or not at all. Raises DatabaseError when there is one already, unless `force`.
+    The database appears whole or not at all. Raises DatabaseError when there is one already; with `force` a demo
+    laboratory is replaced, and anything else is left as it is, with a DatabaseError too.
     """
     if not 0.001 <= scale <= 10_000:
         raise DatabaseError(

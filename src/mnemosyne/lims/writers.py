@@ -1,23 +1,32 @@
-"""Write the laboratory's columns into SQLite, DuckDB or PostgreSQL, set by set, whole or not at all."""
+"""Write the laboratory's columns into SQLite, DuckDB or PostgreSQL, set by set, whole or not at all.
+
+What is there already is replaced only when that is asked for, and only when it is this laboratory and nothing else.
+"""
 
 from __future__ import annotations
 
+import glob
 import os
 import re
 import secrets
 import sqlite3
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
-from urllib.parse import unquote
+from urllib.parse import quote, unquote
 
 import numpy as np
 
+from mnemosyne.databases import open_database
+from mnemosyne.databases.places import Place, parse
 from mnemosyne.errors import DatabaseError, DatabaseUnreachable, MissingExtra
-from mnemosyne.lims.contract import TABLES, ddl
+from mnemosyne.lims.contract import TABLES, ddl, schema
 from mnemosyne.lims.population import Columns
 
+CONNECT_SECONDS = 10
+"""How long a PostgreSQL server may take to answer, unless its URL says so itself."""
 INDEXES = (
     "CREATE INDEX samples_client ON samples (client_id)",
     "CREATE INDEX samples_collected ON samples (collection_date)",
@@ -44,14 +53,9 @@ def open_writer(url: str, *, force: bool) -> Iterator[Writer]:
     """A writer of the laboratory at `url`; what it wrote appears when the block ends well, and not otherwise."""
     kind, _, rest = url.partition("://")
     kind = kind.split("+")[0]
-    if kind in ("sqlite", "duckdb") and rest.startswith("/") and len(rest) > 1:
-        with _new_file(Path(unquote(rest[1:])), force) as fresh:
-            opened = SqliteWriter(fresh, url) if kind == "sqlite" else DuckdbWriter(fresh, url)
-            try:
-                yield opened
-                opened.finish()
-            finally:
-                opened.connection.close()
+    if kind in ("sqlite", "duckdb") and re.fullmatch("/[^\0]+", unquote(rest)) and rest != "/:memory:":
+        with _file(kind, Path(unquote(rest[1:])), url, force) as writer:
+            yield writer
     elif kind in ("postgresql", "postgres"):
         with _postgres(url, force) as writer:
             yield writer
@@ -63,29 +67,107 @@ def open_writer(url: str, *, force: bool) -> Iterator[Writer]:
 
 
 @contextmanager
-def _new_file(path: Path, force: bool) -> Iterator[Path]:
+def _file(kind: str, path: Path, url: str, force: bool) -> Iterator[Writer]:
+    """The writer of a SQLite or DuckDB file. What the engine cannot do is raised as a DatabaseError."""
+    failures: type[Exception] = sqlite3.Error
+    if kind == "duckdb":
+        import duckdb
+
+        failures = duckdb.Error
+    with _new_file(kind, path, force) as fresh:
+        try:
+            opened = sqlite3.connect(fresh, isolation_level=None) if kind == "sqlite" else duckdb.connect(str(fresh))
+            with closing(opened) as connection:
+                writer = SqliteWriter(connection, url) if kind == "sqlite" else DuckdbWriter(connection, url)
+                yield writer
+                writer.finish()
+        except failures as error:
+            words = " ".join(str(error).split()).replace(str(fresh), str(path)).rstrip(".")
+            raise DatabaseError(
+                f"{path} cannot be written: {words}.",
+                hint="Is there room on the disk, and may this user write in that folder?",
+            ) from None
+
+
+@contextmanager
+def _new_file(kind: str, path: Path, force: bool) -> Iterator[Path]:
     """A file beside `path` that takes its place at the end."""
-    if path.exists() and not force:
-        raise DatabaseError(f"{path} exists already.", hint="Choose another name, or replace it with --force.")
+    _check_place(kind, path, force)
     if not path.parent.is_dir():
         raise DatabaseError(f"There is no folder {path.parent}.", hint="Create it first, or choose another place.")
     fresh = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
     try:
         yield fresh
+        _check_place(kind, path, force)  # again: somebody else may have put a file there meanwhile
         os.replace(fresh, path)
         for leftover in ("-wal", "-shm", "-journal", ".wal"):  # of the file that was replaced
             path.with_name(path.name + leftover).unlink(missing_ok=True)
     finally:
-        for part in fresh.parent.glob(fresh.name + "*"):
+        for part in fresh.parent.glob(glob.escape(fresh.name) + "*"):
             part.unlink()
+
+
+def _check_place(kind: str, path: Path, force: bool) -> None:
+    """Nothing is there, or a laboratory that may be replaced. Raises DatabaseError."""
+    if not path.exists():
+        return
+    if not force:
+        raise DatabaseError(
+            f"{path} exists already.", hint="Choose another name, or replace a demo laboratory with --force."
+        )
+    try:
+        with closing(open_database(f"{kind}:///{quote(str(path.absolute()))}")) as database:
+            tables = database.schema().tables
+    except DatabaseError as error:
+        raise _not_ours(str(path), str(error)) from None
+    found = [
+        _Found(table.full_name, "view" if table.is_view else "table", tuple(column.name for column in table.columns))
+        for table in tables
+    ]
+    reasons = [f"it has a {one.kind} {one.name}" for one in found if one.name not in TABLES] + _strange(found)
+    if reasons:
+        raise _not_ours(str(path), _some(reasons))
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """A table, or what stands in its place."""
+
+    name: str
+    kind: str
+    columns: tuple[str, ...]
+
+
+def _strange(found: list[_Found]) -> list[str]:
+    """What tells the tables of the laboratory's names from the laboratory's tables; nothing when they are the same."""
+    ours = {table.name: tuple(column.name for column in table.columns) for table in schema().tables}
+    known = [one for one in found if one.name in ours]
+    return [
+        *(f"{one.name} is a {one.kind}" for one in known if one.kind != "table"),
+        *(f"{one.name} has other columns" for one in known if one.kind == "table" and one.columns != ours[one.name]),
+        *(f"it has no table {name}" for name in TABLES if name not in {one.name for one in known}),
+    ]
+
+
+def _some(reasons: list[str], most: int = 3) -> str:
+    rest = len(reasons) - most
+    return ", ".join(reasons[:most]) + (f", and {rest} more such things" if rest > 0 else "") + "."
+
+
+def _not_ours(place: str, found: str) -> DatabaseError:
+    """The refusal to replace something."""
+    return DatabaseError(
+        f"{place} is not the demo laboratory, so nothing was touched: {found}",
+        hint="--force replaces a demo laboratory and nothing else. Choose another place.",
+    )
 
 
 class SqliteWriter:
     """Declares the column types of the contract; dates are ISO text, booleans 0 and 1."""
 
-    def __init__(self, path: Path, url: str) -> None:
+    def __init__(self, connection: Any, url: str) -> None:
         self.url = url
-        self.connection = sqlite3.connect(path, isolation_level=None)
+        self.connection = connection
         self.connection.execute("PRAGMA journal_mode = OFF")
         self.connection.execute("PRAGMA synchronous = OFF")
         self.connection.execute("PRAGMA foreign_keys = OFF")  # checked at once, at the end
@@ -112,11 +194,9 @@ class SqliteWriter:
 class DuckdbWriter:
     """FLOAT of the contract is DOUBLE here, because DuckDB's FLOAT has 32 bits."""
 
-    def __init__(self, path: Path, url: str) -> None:
-        import duckdb
-
+    def __init__(self, connection: Any, url: str) -> None:
         self.url = url
-        self.connection: Any = duckdb.connect(str(path))
+        self.connection = connection
         text = ddl().replace("SERIAL PRIMARY KEY", "INTEGER PRIMARY KEY").replace(" FLOAT", " DOUBLE")
         for statement in statements(text):
             self.connection.execute(statement)
@@ -169,29 +249,75 @@ class PostgresWriter:
 
 @contextmanager
 def _postgres(url: str, force: bool) -> Iterator[PostgresWriter]:
+    """The writer of a PostgreSQL database. What the server refuses is raised as a DatabaseError."""
     try:
         import psycopg
     except ImportError:
         raise MissingExtra("postgres", "A PostgreSQL laboratory") from None
+    place = parse("postgresql://" + url.partition("://")[2])
     try:
-        connection = psycopg.connect("postgresql://" + url.partition("://")[2])
-    except psycopg.OperationalError as error:
+        with _connected(place) as connection:  # one transaction: committed at the end, rolled back on any error
+            _make_room(connection, place, force)
+            writer = PostgresWriter(connection, url)
+            yield writer
+            writer.finish()
+    except psycopg.Error as error:
+        raise DatabaseError(
+            f"The server of {place.url} did not make the laboratory, and nothing was changed: {_words(error)}.",
+            hint="The user in the URL needs the right to create tables there, and the server needs room on its disk.",
+        ) from None
+
+
+def _connected(place: Place) -> Any:
+    """A connection, or DatabaseUnreachable after a while."""
+    import psycopg
+
+    options: dict[str, Any] = {} if "connect_timeout" in place.conninfo else {"connect_timeout": CONNECT_SECONDS}
+    try:
+        return psycopg.connect(place.conninfo, **options)
+    except (psycopg.Error, UnicodeError) as error:
         raise DatabaseUnreachable(
-            f"No connection to the PostgreSQL server: {str(error).strip()}",
+            f"No connection to the PostgreSQL server: {place.scrub(' '.join(str(error).split()))}",
             hint="Check host, port, database, name and password in the URL.",
         ) from None
-    with connection:  # one transaction: committed at the end of the block, rolled back on any error
-        present = [t for t in TABLES if connection.execute("SELECT to_regclass(%s)", (t,)).fetchone() != (None,)]
-        if present and not force:
-            raise DatabaseError(
-                f"The database already has {'a table' if len(present) == 1 else 'tables'} {', '.join(present)}.",
-                hint="Choose another database, or replace these tables with --force.",
-            )
-        for table in reversed(present):
-            connection.execute(f"DROP TABLE {table}")
-        writer = PostgresWriter(connection, url)
-        yield writer
-        writer.finish()
+
+
+_KINDS = {
+    "r": "table", "p": "partitioned table", "v": "view", "m": "materialised view", "f": "foreign table",
+    "S": "sequence", "i": "index", "c": "type",
+}  # fmt: skip
+"""The letters of pg_class.relkind."""
+_PRESENT = """
+    SELECT t.name, c.relkind::text, ARRAY(
+        SELECT a.attname::text FROM pg_attribute a
+        WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum)
+    FROM unnest(%s::text[]) WITH ORDINALITY AS t (name, place) JOIN pg_class c ON c.oid = to_regclass(t.name)
+    ORDER BY t.place"""
+
+
+def _make_room(connection: Any, place: Place, force: bool) -> None:
+    """Drop the laboratory that is there, if it may be replaced. Raises DatabaseError when something else is there."""
+    rows = connection.execute(_PRESENT, (list(TABLES),)).fetchall()
+    present = [_Found(name, _KINDS.get(kind, "thing"), tuple(columns)) for name, kind, columns in rows]
+    if not present:
+        return
+    if not force:
+        raise DatabaseError(
+            f"{place.url} already has {', '.join(f'a {one.kind} {one.name}' for one in present)}.",
+            hint="Choose another database, or replace a demo laboratory with --force.",
+        )
+    reasons = _strange(present)
+    if reasons:
+        raise _not_ours(place.url, _some(reasons))
+    for one in reversed(present):
+        connection.execute(f"DROP TABLE {one.name}")
+
+
+def _words(error: Any) -> str:
+    """The server's words, without the quoted line of SQL."""
+    said = error.diag.message_primary
+    text = f"{said} ({error.diag.message_detail})" if said and error.diag.message_detail else said or str(error)
+    return " ".join(text.split()).rstrip(".")
 
 
 def statements(text: str) -> list[str]:
