@@ -1,7 +1,7 @@
 """The two examples of the reference model card, end to end, on the weights of the default model, mnemosyne-1.5b.
 
-An example is answered right when its rows are exactly those that a person would give. The first one is. What the
-default model makes of the second is not yet measured: other rows fail this test, a truthful refusal passes it.
+An example is answered right when its rows are exactly those that a person would give, in the order asked for. Of the
+laboratory's failed results the default model returns the numbers; their values, which order them, it does not show.
 """
 
 from __future__ import annotations
@@ -90,20 +90,19 @@ def test_the_products_example_gives_the_five_dearest_devices_in_stock(shop: str)
 
 
 @pytest.mark.weights
-def test_the_laboratory_example_gives_the_failed_results_from_high_to_low_or_is_truthfully_refused(
-    laboratory: str,
-) -> None:
+def test_the_laboratory_example_gives_exactly_the_failed_results_from_high_to_low(laboratory: str) -> None:
     with Assistant.open(laboratory) as assistant:
         answer = assistant.ask(LABORATORY_QUESTION)
     assert answer.hints[0] == "determinands.determinand_name = 'E. coli'"
-    if not answer.ok:  # nothing that the guard refused has run, and the person is told what is wrong with it
-        assert (answer.result, answer.sql) == (None, "")
-        assert answer.problem.startswith("Not run: ")
-        assert all(step.outcome is None for step in answer.steps)
-        return
+    assert answer.ok, answer.problem
     assert isinstance(answer.result, Result)
-    values = [next(cell for cell in row if isinstance(cell, float)) for row in answer.result.rows]
-    assert values == [130.5, 50.5, 10.5], answer.sql
+    wanted = [
+        {13, 130.5},
+        {5, 50.5},
+        {1, 10.5},
+    ]  # the number of the result, or its value: a result may be named by either
+    assert len(answer.result.rows) == len(wanted), answer.sql
+    assert all(set(row) & named for row, named in zip(answer.result.rows, wanted, strict=True)), answer.sql
 
 
 @pytest.mark.weights

@@ -4,7 +4,7 @@ import random
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mnemosyne import lims
@@ -490,6 +490,7 @@ def schemas(draw: st.DrawFn) -> Schema:
     return Schema(tuple(tables))
 
 
+@settings(suppress_health_check=[HealthCheck.too_slow])  # a busy machine says nothing of the strategy
 @given(schemas())
 def test_any_schema_prints_reads_and_prints_the_same(schema: Schema) -> None:
     text = Schema.to_ddl(schema)

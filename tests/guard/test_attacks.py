@@ -106,9 +106,9 @@ LONG = {
 @pytest.mark.parametrize("dialect", DIALECTS)
 @pytest.mark.parametrize("text", LONG.values(), ids=LONG.keys())
 def test_a_long_or_strange_text_is_refused_quickly(text: str, dialect: Dialect, lab: Schema) -> None:
-    start = time.perf_counter()
+    start = time.process_time()  # of this process alone, whatever else the machine does
     verdict = guard.check(text, lab, target=dialect, written=dialect)
-    assert time.perf_counter() - start < 2
+    assert time.process_time() - start < 2
     if isinstance(verdict, SafeQuery):
         assert verdict.sql.startswith("SELECT 1 WHERE"), "only a long but plain query may pass"
 
