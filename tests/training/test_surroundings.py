@@ -1,8 +1,9 @@
-"""The process that trains may ask the model hub, and asks it for nothing that is here."""
+"""The process that trains asks the model hub for nothing that is here, and keeps its buffers while a step lasts."""
 
 from __future__ import annotations
 
 import os
+import platform
 import subprocess
 import sys
 import threading
@@ -73,3 +74,49 @@ def test_offline_means_offline(tmp_path: Path, hub: tuple[str, list[str]]) -> No
     assert not asked
     assert done.returncode == 2
     assert "The base acme/tiny-coder cannot be loaded" in done.stderr
+
+
+FREED = """
+import ctypes, os
+from mnemosyne.training.surroundings import give_back_memory, hold_memory
+
+libc = ctypes.CDLL(None)
+libc.malloc.restype = ctypes.c_void_p
+libc.free.argtypes = [ctypes.c_void_p]
+size = 64 << 20
+
+
+def resident():
+    with open("/proc/self/statm") as file:
+        return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+def kept():
+    before = resident()
+    buffer = libc.malloc(ctypes.c_size_t(size))
+    ctypes.memset(buffer, 1, size)
+    libc.free(buffer)
+    return resident() - before
+
+
+start = resident()
+print(kept() > size / 2)
+hold_memory()
+print(kept() > size / 2)
+give_back_memory()
+print(resident() - start > size / 2)
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="mallopt is glibc's")
+def test_a_freed_buffer_is_held_until_memory_is_given_back() -> None:
+    done = subprocess.run([sys.executable, "-c", FREED], capture_output=True, text=True, check=True, timeout=120)
+    assert done.stdout.split() == ["False", "True", "False"]
+
+
+def test_elsewhere_nothing_happens(monkeypatch: pytest.MonkeyPatch) -> None:
+    from mnemosyne.training import surroundings
+
+    monkeypatch.setattr("sys.platform", "darwin")
+    monkeypatch.setattr("mnemosyne.training.surroundings.ctypes.CDLL", lambda _: pytest.fail("the C library was asked"))
+    surroundings.hold_memory()

@@ -142,6 +142,53 @@ def test_its_loss_is_that_of_the_shared_prefix_frame_on_the_same_rows(
     assert loss == pytest.approx(theirs, rel=0.01)
 
 
+def test_each_epoch_draws_its_own_rows_where_a_source_has_a_share_or_a_cap() -> None:
+    import tiny_training as tiny
+
+    from mnemosyne.training import data, trl_frame
+    from mnemosyne.training.recipe import Source
+
+    few = tiny.recipe(frame="trl", batch=4, epochs=3)
+    rows = tuple(tiny.rows(40, 2))
+
+    def learned(*sources: Source, steps: int = 15) -> tuple[list[Any], bool]:
+        return trl_frame.learned([data.Loaded(source, rows, (), "") for source in sources], few, steps)
+
+    assert learned(Source("whole"), steps=30) == (list(rows), False), "the trainer repeats and shuffles them"
+    for source in (Source("half", weight=0.5), Source("capped", cap=20)):
+        found, own_order = learned(source)
+        epochs = [[row.id for row in found[start : start + 20]] for start in (0, 20, 40)]
+        assert own_order
+        assert len(found) == 60
+        assert [set(epoch) for epoch in epochs] == [
+            {row.id for row in data.epoch_rows([data.Loaded(source, rows, (), "")], few.seed, i)} for i in range(3)
+        ]
+        assert len({frozenset(epoch) for epoch in epochs}) == 3
+        assert learned(source, steps=5)[0] == found[:20], "a longer run begins as a shorter one"
+    assert learned(Source("none", weight=0.001)) == ([], False)
+
+
+@pytest.mark.slow
+def test_rows_with_an_order_of_their_own_are_learned_in_it(recipe: Recipe, small: Any, tmp_path: Path) -> None:
+    from mnemosyne.training import base, data, trl_frame
+    from mnemosyne.training.rows import encoder
+
+    dense = base.prepare(recipe.base, Settings(home=small.home))
+    tokenizer = base.load_tokenizer(dense)
+    sources = (replace(recipe.data[0], weight=0.5), recipe.data[1])
+    few = replace(recipe, data=sources, validation=None, epochs=2.0, max_steps=0, micro_batch=8)
+    loaded = data.load(few, small.folder, encoder(tokenizer))
+    trainer = trl_frame._sft(
+        few, small.folder, tmp_path, base.load_model(dense), tokenizer, trl_frame.Place(False, False), None
+    )
+    rows, own_order = trl_frame.learned(loaded, few, trainer.args.max_steps)
+    assert own_order
+    assert len(rows) == 3 * (24 + 6), "eight steps of eight end in a third epoch"
+    given = [ids.tolist() for batch in trainer.get_train_dataloader() for ids in batch["input_ids"]]
+    for ids, row in zip(given, rows, strict=True):
+        assert ids[: row.tokens] == [*row.prefix, *row.branch]
+
+
 def test_four_bit_weights_without_a_gpu_are_refused_before_anything_is_loaded(recipe: Recipe) -> None:
     from mnemosyne.training import trl_frame
 

@@ -21,6 +21,7 @@ from mnemosyne.errors import TrainingError
 from mnemosyne.training import plan
 from mnemosyne.training.packing import packed_tokens
 from mnemosyne.training.recipe import Recipe
+from mnemosyne.training.surroundings import hold_memory
 
 if TYPE_CHECKING:
     from mnemosyne.training.run import Prepared
@@ -152,6 +153,8 @@ def adapter_parameters(config: Mapping[str, Any], recipe: Recipe) -> int:
 
 def seconds_per_token(config: Mapping[str, Any], recipe: Recipe, packs: Sequence[Sequence[plan.Group]]) -> float:
     """Wall seconds of a token of `packs`, forward and backward, timed on a pack of middling size."""
+    if recipe.hold_memory:
+        hold_memory()
     pack = sorted(packs, key=packed_tokens)[len(packs) // 2]
     one, two = (_timed(config, recipe, pack, layers) for layers in (1, 2))
     trained, frozen = int(config["num_hidden_layers"]) - recipe.frozen_layers, recipe.frozen_layers

@@ -93,7 +93,7 @@ Measure = Callable[["Trainer"], Measured]
 """Measures the model under training (`selection.Validator`)."""
 
 
-def schedule(loaded: Sequence[Loaded], recipe: Recipe) -> list[plan.Step]:
+def schedule(loaded: Sequence[Loaded], recipe: Recipe, cutting: int = plan.CUTTING) -> list[plan.Step]:
     """Every step of the run, in order: a function of data and recipe alone."""
     steps: list[plan.Step] = []
     for number in range(math.ceil(recipe.epochs)):
@@ -106,6 +106,7 @@ def schedule(loaded: Sequence[Loaded], recipe: Recipe) -> list[plan.Step]:
             pack_tokens=recipe.pack_tokens,
             seed=recipe.seed,
             number=number,
+            cutting=cutting,
         )
         steps.extend(made[: max(1, round(share * len(made)))])
     return steps[: recipe.max_steps] if recipe.max_steps else steps

@@ -114,6 +114,9 @@ class Recipe:
     multiplies that faster, as those without AMX or AVX-512 BF16 do. Adapters are fp32 in any case."""
     recompute: bool = False
     """Keep only the input of each layer and compute the rest again in backward: less memory, a third more time."""
+    hold_memory: bool = True
+    """Buffers stay with the process from one operation to the next and are given back after each step (frame
+    `shared-prefix`, Linux with glibc); false gives large ones back at once, which takes time and may lower the peak."""
     max_tokens: int = 2048
     """Tokens of a row at most; longer rows are listed and left out, never cut."""
     seed: int = 0

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from mnemosyne import __version__
 from mnemosyne.datasets.jsonl import fingerprint
+from mnemosyne.training import resuming
 from mnemosyne.training.loop import Trainer, peak_memory_gb
 
 if TYPE_CHECKING:
@@ -32,12 +33,9 @@ class Record:
 
     def start(self, trainer: Trainer) -> None:
         """What is about to be run; a resumed run notes the sitting, and which fields of the recipe it changed."""
-        old: dict[str, Any] = json.loads(self._path.read_text()) if self._path.is_file() else {}
+        old = resuming.facts(self._path.parent)
         facts = self._facts(trainer)
-        sitting = {"from_step": trainer.done, "started": now()}
-        changed = _changed(old.get("recipe", facts["recipe"]), facts["recipe"])
-        sittings = [*old.get("sittings", []), sitting | ({"changed": changed} if changed else {})]
-        self._write({**facts, "sittings": sittings})
+        self._write({**facts, "sittings": sittings(old, facts["recipe"], trainer.done)})
 
     def finish(self, trainer: Trainer) -> None:
         """What came of it."""
@@ -72,6 +70,7 @@ class Record:
             if prepared.validation
             else None,
             "steps": len(trainer.steps),
+            "cutting": prepared.cutting,
             "schedule": _schedule(trainer, len(trainer.steps)),
             "questions": sum(len(step.rows) for step in trainer.steps),
             "versions": versions(),
@@ -95,7 +94,14 @@ def _schedule(trainer: Trainer, end: int) -> list[dict[str, int]]:
     return [{"first": s.first, "last": last, "of": s.of} for s, last in zip(trainer.stretches, ends, strict=True)]
 
 
-def _changed(old: dict[str, Any], new: dict[str, Any]) -> dict[str, list[Any]]:
+def sittings(old: Mapping[str, Any], recipe: Mapping[str, Any], done: int) -> list[dict[str, Any]]:
+    """Those of an earlier record and the one that begins now, with the fields of the recipe that it changed."""
+    changed = _changed(old.get("recipe", recipe), recipe)
+    sitting = {"from_step": done, "started": now()}
+    return [*old.get("sittings", []), sitting | ({"changed": changed} if changed else {})]
+
+
+def _changed(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, list[Any]]:
     """Field to [before, now], of the fields that differ."""
     return {name: [old[name], value] for name, value in new.items() if old.get(name, value) != value}
 

@@ -15,7 +15,7 @@ import logging
 import os
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +25,19 @@ from mnemosyne.datasets.example import Example
 from mnemosyne.datasets.jsonl import read_examples
 from mnemosyne.errors import TrainingError
 from mnemosyne.settings import Settings
-from mnemosyne.training import adapter_gguf, base, checkpoint, data, estimate, loop, lora, plan, starting
+from mnemosyne.training import (
+    adapter_gguf,
+    base,
+    checkpoint,
+    data,
+    estimate,
+    loop,
+    lora,
+    plan,
+    resuming,
+    starting,
+    surroundings,
+)
 from mnemosyne.training import recipe as recipes
 from mnemosyne.training.data import Loaded
 from mnemosyne.training.live import Live
@@ -65,6 +77,8 @@ class Prepared:
     """The recipe's, which paths are relative to."""
     settings: Settings
     """Where weights are kept."""
+    cutting: int = plan.CUTTING
+    """How the steps were cut."""
 
 
 def prepare(recipe: Recipe, folder: Path, settings: Settings) -> Prepared:
@@ -97,10 +111,14 @@ def train(
     recipe, peers = prepared.recipe, peers or Peers()
     if peers.first and out.exists() and any(out.iterdir()) and not resume:
         raise TrainingError(f"{out} is not empty.", hint="--resume goes on there; --out names another folder.")
+    begun = resume and resuming.begun(out)
+    if begun:
+        prepared = _as_begun(prepared, out)
     estimate.need_memory(prepared)
-    begun = resume and bool(checkpoint.found(out / "checkpoints"))
     start = find_start(prepared) if recipe.start_from and not begun else None
     out.mkdir(parents=True, exist_ok=True)
+    if recipe.hold_memory:
+        surroundings.hold_memory()
     if recipe.optimizer == "adamw_8bit":
         log.warning("8-bit AdamW belongs to frame trl on an NVIDIA GPU; torch AdamW is used")
     model = base.load_model(prepared.base, recipe.precision)
@@ -128,6 +146,16 @@ def train(
     live.close()
     record.finish(trainer)
     return out / ("best" if (out / "best").is_dir() else "last")
+
+
+def _as_begun(prepared: Prepared, out: Path) -> Prepared:
+    """The same with the steps cut as those of the run in `out` were. Raises TrainingError when it was another run."""
+    recipe, weights = prepared.recipe, prepared.base
+    resuming.need_same(out, recipe, prepared.folder, prepared.settings, weights.name, weights.sha256)
+    cutting = resuming.cutting(resuming.facts(out))
+    if cutting == prepared.cutting:
+        return prepared
+    return replace(prepared, steps=tuple(loop.schedule(prepared.loaded, recipe, cutting)), cutting=cutting)
 
 
 def find_start(prepared: Prepared) -> starting.Start:

@@ -11,6 +11,7 @@ import importlib.util
 import json
 import logging
 import os
+import random
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -23,7 +24,7 @@ from mnemosyne.datasets.jsonl import read_examples
 from mnemosyne.engines import precision
 from mnemosyne.errors import MissingExtra, TrainingError, UnknownModel
 from mnemosyne.settings import Settings
-from mnemosyne.training import adapter_gguf, base, data, starting, trl_record
+from mnemosyne.training import adapter_gguf, base, data, resuming, starting, trl_record
 from mnemosyne.training.recipe import Recipe
 from mnemosyne.training.rows import Row, encoder
 
@@ -86,12 +87,16 @@ def train(
     out.mkdir(parents=True, exist_ok=True)
     name, source, sha256 = _source(recipe, settings)
     saved = _newest(out) if resume else None
+    if resume and resuming.begun(out):
+        resuming.need_same(out, recipe, folder, settings, name, sha256)
+        resuming.need_same_data(out, recipe, trl_record.counted(recipe, folder))
     start = starting.find(recipe, folder, settings) if recipe.start_from and not saved else None
     model, tokenizer = _load(recipe, source, place, start)
     make = _sft if recipe.frame == "trl" else _grpo
     trainer = make(recipe, folder, out, model, tokenizer, place, judge)
     first = trainer.is_world_process_zero()
-    facts = trl_record.start(recipe, folder, out, name, sha256) if first else {}
+    done = int(saved.rsplit("-", 1)[1]) if saved else 0
+    facts = trl_record.start(recipe, folder, out, name, sha256, done=done) if first else {}
     started = time.perf_counter()
     trainer.train(resume_from_checkpoint=saved)
     hours = (time.perf_counter() - started) / 3600
@@ -162,7 +167,6 @@ def _sft(recipe: Recipe, folder: Path, out: Path, model: Any, tokenizer: Any, pl
         for row, tokens in part.too_long:
             log.warning("left out: %s of %s has %d tokens (max_tokens %d)",
                         row, part.source.path, tokens, recipe.max_tokens)  # fmt: skip
-    rows = data.epoch_rows(loaded, recipe.seed, 0)
     validation = None
     if recipe.validation:
         path = data.locate(recipe.validation.path, folder)
@@ -170,12 +174,15 @@ def _sft(recipe: Recipe, folder: Path, out: Path, model: Any, tokenizer: Any, pl
         chosen = data.rows_of(examples, path, encoder(tokenizer), recipe.max_tokens).rows
         data.need_apart(loaded, chosen)
         validation = dataset(chosen)
-    steps = max(1, round(len(rows) / recipe.batch * recipe.epochs))
+    epoch = len(data.epoch_rows(loaded, recipe.seed, 0))
+    steps = max(1, round(epoch / recipe.batch * recipe.epochs))
     steps = min(steps, recipe.max_steps or steps)
+    rows, own_order = learned(loaded, recipe, steps)
     every = max(1, steps // 10)
     watched = {"eval_strategy": "steps", "eval_steps": every, "load_best_model_at_end": True}
     config = SFTConfig(
         **_arguments(recipe, out, place, steps),
+        train_sampling_strategy="sequential" if own_order else "random",
         max_length=recipe.max_tokens,
         completion_only_loss=True,
         save_steps=every,
@@ -190,6 +197,24 @@ def _sft(recipe: Recipe, folder: Path, out: Path, model: Any, tokenizer: Any, pl
         processing_class=tokenizer,
         peft_config=None if hasattr(model, "peft_config") else peft_config(recipe),
     )
+
+
+def learned(loaded: Sequence[data.Loaded], recipe: Recipe, steps: int) -> tuple[list[Row], bool]:
+    """The rows that a trainer is given, and whether their order counts.
+
+    Where epochs are all of the same rows, one of them, which the trainer repeats and shuffles; where each epoch draws its
+    own, as many epochs as `steps` need, one behind the other, each shuffled.
+    """
+    rows = data.epoch_rows(loaded, recipe.seed, 0)
+    if not rows or not any(part.source.cap or part.source.weight % 1.0 for part in loaded):
+        return rows, False
+    rows, number = [], 0
+    while len(rows) < steps * recipe.batch:
+        drawn = data.epoch_rows(loaded, recipe.seed, number)
+        random.Random(f"{recipe.seed}/{number}").shuffle(drawn)
+        rows += drawn
+        number += 1
+    return rows, True
 
 
 def dataset(rows: Sequence[Row]) -> Any:

@@ -14,7 +14,7 @@ from typing import Any
 import yaml
 
 from mnemosyne.datasets.jsonl import fingerprint, read_examples
-from mnemosyne.training import data, record
+from mnemosyne.training import data, record, resuming
 from mnemosyne.training.live import draw
 from mnemosyne.training.loop import peak_memory_gb
 from mnemosyne.training.recipe import Recipe
@@ -23,22 +23,26 @@ History = Sequence[Mapping[str, Any]]
 """`trainer.state.log_history`: one mapping an entry, `loss` in those of steps, `eval_loss` in those of measurements."""
 
 
-def start(recipe: Recipe, folder: Path, out: Path, base_name: str, base_sha256: str) -> dict[str, Any]:
-    """Write the recipe, and `run.json` with what is known before the first step; gives these facts."""
+def start(
+    recipe: Recipe, folder: Path, out: Path, base_name: str, base_sha256: str, *, done: int = 0
+) -> dict[str, Any]:
+    """Write the recipe, and `run.json` with what is known before the first step after `done`; gives these facts."""
+    old = resuming.facts(out) if done else {}
     (out / "recipe.yaml").write_text(yaml.safe_dump(json.loads(json.dumps(asdict(recipe))), sort_keys=False))
     validation = recipe.validation and data.locate(recipe.validation.path, folder)
     facts: dict[str, Any] = {
         "recipe": json.loads(json.dumps(asdict(recipe))),
         "seed": recipe.seed,
         "base": {"name": base_name, "sha256": base_sha256},
-        "data": [_counted(source.path, data.locate(source.path, folder)) for source in recipe.data],
+        "data": counted(recipe, folder),
         "validation": {"path": str(validation), "fingerprint": fingerprint(read_examples(validation))}
         if validation
         else None,
         "versions": record.versions(),
         "machine": record.machine(),
-        "started": record.now(),
+        "started": old.get("started", record.now()),
     }
+    facts["sittings"] = record.sittings(old, facts["recipe"], done)
     record.write(out / "run.json", facts)
     return facts
 
@@ -74,9 +78,10 @@ def _step(entry: Mapping[str, Any]) -> dict[str, Any]:
     return {"step": int(entry["step"])} | {ours: entry[theirs] for theirs, ours in names.items() if theirs in entry}
 
 
-def _counted(name: str, path: Path) -> dict[str, Any]:
-    examples = read_examples(path)
-    return {"path": name, "fingerprint": fingerprint(examples), "rows": len(examples)}
+def counted(recipe: Recipe, folder: Path) -> list[dict[str, Any]]:
+    """Name, fingerprint and rows of each file of the recipe."""
+    read = [(source.path, read_examples(data.locate(source.path, folder))) for source in recipe.data]
+    return [{"path": path, "fingerprint": fingerprint(rows), "rows": len(rows)} for path, rows in read]
 
 
 def _draw_reward(out: Path, steps: Sequence[Mapping[str, Any]]) -> None:
