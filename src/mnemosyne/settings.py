@@ -44,6 +44,8 @@ class Settings:
     """Columns whose values are never read for hints, separated by commas: `column`, `table.column` or `table.*`."""
     synonyms: str = ""
     """File with the laboratory's own names for stored values, in the form of the package's synonyms."""
+    lexicon: str = ""
+    """File with what people call tables, columns and values of the database, as `mnemosyne synth --draft` writes it."""
     api_key: str = field(default="", repr=False)
     """Key for a remote model server."""
     remote_timeout_seconds: float = 120.0

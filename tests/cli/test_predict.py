@@ -178,3 +178,22 @@ def test_a_file_that_is_no_text_still_gives_its_lines(cli: CommandLine, lab_sqli
     (tmp_path / "q.jsonl").write_bytes(b'\xff\xfe\x00\n{"id": 2, "question": "count clients"}\n')
     assert predict(cli, tmp_path, "--db", lab_sqlite).code == 0
     assert [line["ok"] for line in read(tmp_path / "p.jsonl")] == [False, True]
+
+
+def test_the_settings_say_what_things_are_called_and_what_is_not_read(
+    cli: CommandLine, lab_sqlite: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = {"nouns": ["payer"], "columns": {"client_type": {"values": {"Retailer": ["corner shop"]}}}}
+    (tmp_path / "words.yaml").write_text(json.dumps({"tables": {"clients": words}}))
+    write(tmp_path / "q.jsonl", {"id": "a", "question": "payers that are a corner shop in Exeter, count clients"})
+    monkeypatch.setenv("MNEMOSYNE_HOME", str(tmp_path / "home"))
+
+    def told(**settings: str) -> str:
+        for name, value in settings.items():
+            monkeypatch.setenv(f"MNEMOSYNE_{name.upper()}", value)
+        assert predict(cli, tmp_path, "--db", lab_sqlite).code == 0
+        return cli.engine.prompts[0].tail  # type: ignore[union-attr]
+
+    assert "Retailer" not in told()
+    assert "clients.client_type = 'Retailer'" in told(lexicon=str(tmp_path / "words.yaml"))
+    assert "Retailer" not in told(exclude_values="clients.*")

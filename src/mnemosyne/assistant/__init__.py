@@ -13,13 +13,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from mnemosyne import guard, prompt
-from mnemosyne.assistant import mending
+from mnemosyne.assistant import lexicon, mending
 from mnemosyne.assistant.answers import DECLINED, Answer, Options, Step, for_people
 from mnemosyne.assistant.voting import vote
 from mnemosyne.databases import Database, Limits
 from mnemosyne.engines import Completion, Engine, Sampling
 from mnemosyne.grounding import Abstention, Grounded, Grounder, ValueIndex, doubts, understand
 from mnemosyne.grounding.confidence import Signs, probability
+from mnemosyne.grounding.names import Names
 from mnemosyne.grounding.store import keep
 from mnemosyne.guard.policy import Policy, read_policy
 from mnemosyne.guard.query import Dialect, Refusal, SafeQuery
@@ -63,6 +64,8 @@ class Assistant:
     policy: Policy | None = None
     """What may be read, None for everything. The model is not shown the rest, and no draft, repair or vote gets past
     it. `values` must have been read under the same policy, as `open` and `over` do."""
+    names: Names = field(default_factory=Names)
+    """What people call things here; `values` must have been made with the same."""
     grounder: Grounder = field(init=False)
     """Finds what a question means in the schema and its values."""
 
@@ -73,6 +76,7 @@ class Assistant:
             whole_tokens=self.options.whole_tokens,
             linked_tokens=self.options.linked_tokens,
             words_of=self.schema,
+            names=self.names,
         )
 
     @property
@@ -131,16 +135,24 @@ class Assistant:
         settings: Settings | None = None,
         policy: Policy | None = None,
     ) -> Assistant:
-        """An assistant for an open database and a loaded model; with settings its values are kept beside the cache."""
+        """An assistant for an open database and a loaded model.
+
+        With settings its values are kept beside the cache and their lexicon is read. Raises LexiconError.
+        """
         chosen = options or Options()
         schema = database.schema()
+        names = Names()
+        if settings is not None and settings.lexicon:
+            names = lexicon.read(Path(settings.lexicon).expanduser(), schema)
         values = None
         if chosen.grounding:
             if settings is None:
                 values = ValueIndex.build(database, schema, policy=policy)
             else:
-                values = keep(database, schema, settings, policy)
-        return cls(engine, schema, database, database.dialect, chosen, limits or Limits(), values, policy=policy)
+                values = keep(database, schema, settings, policy, names)
+        return cls(
+            engine, schema, database, database.dialect, chosen, limits or Limits(), values, policy=policy, names=names
+        )
 
     def ask(self, question: str, *, on_step: Callable[[Step], None] | None = None) -> Answer:
         """The answer to one question. `on_step` hears of every attempt as it happens. Raises EngineError."""

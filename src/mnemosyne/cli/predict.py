@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from mnemosyne.engines import Engine
     from mnemosyne.guard.policy import Policy
     from mnemosyne.guard.query import Dialect
+    from mnemosyne.settings import Settings
 
 BATCH = 64
 """Questions handed to the model at once; each answer is on disk once all before it are."""
@@ -112,7 +113,7 @@ def command(
     with err.status("Loading the model …"):
         engine = open_engine(name, chosen)
     limits = Limits(chosen.query_timeout_seconds, chosen.max_rows, chosen.max_bytes, chosen.memory_mb)
-    room = _Room(engine, options, limits, cast("Dialect | None", dialect), policy)
+    room = _Room(engine, options, limits, cast("Dialect | None", dialect), policy, chosen)
     try:
         with partial.open("a", encoding="utf-8") as file:
             _predict(room, lines[done:], name, file)
@@ -131,6 +132,7 @@ class _Room:
     limits: Limits
     dialect: Dialect | None
     policy: Policy | None
+    settings: Settings
     open: dict[tuple[str, str], Assistant | MnemosyneError] = field(default_factory=dict)
 
     def assistant(self, line: Line) -> Assistant | MnemosyneError:
@@ -144,15 +146,21 @@ class _Room:
         return self.open[key]
 
     def _open(self, line: Line) -> Assistant:
-        from mnemosyne.assistant import Assistant
+        from mnemosyne.assistant import Assistant, lexicon
         from mnemosyne.databases import open_database
+        from mnemosyne.grounding.names import Names
         from mnemosyne.schema import Schema
 
         if line.db:
             database = open_database(line.db)
             try:
                 assistant = Assistant.over(
-                    self.engine, database, options=self.options, limits=self.limits, policy=self.policy
+                    self.engine,
+                    database,
+                    options=self.options,
+                    limits=self.limits,
+                    settings=self.settings,
+                    policy=self.policy,
                 )
             except MnemosyneError:
                 database.close()
@@ -165,7 +173,9 @@ class _Room:
             raise SettingsError("The line names neither a database nor a schema.", hint="Give --db or --schema.")
         ddl = line.schema if "(" in line.schema else _read_ddl(Path(line.schema))
         schema, dialect = Schema.from_ddl(ddl), self.dialect or "postgres"
-        return Assistant(self.engine, schema, None, dialect, self.options, policy=self.policy)
+        path = Path(self.settings.lexicon).expanduser()
+        names = lexicon.read(path, schema) if self.settings.lexicon else Names()
+        return Assistant(self.engine, schema, None, dialect, self.options, policy=self.policy, names=names)
 
     def close(self) -> None:
         """Close every database and the model."""

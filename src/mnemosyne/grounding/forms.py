@@ -45,15 +45,28 @@ def shared_beginnings(values: Iterable[str]) -> set[str]:
 
 
 def add_forms(
-    forms: dict[str, list[Form]], known: Synonyms, table: str, column: Column, value: str, shared: set[str]
+    forms: dict[str, list[Form]],
+    known: Synonyms,
+    table: str,
+    column: Column,
+    value: str,
+    shared: set[str],
+    said: Sequence[str] = (),
 ) -> None:
-    """Every way to write one value: its own spelling, synonyms, and what people shorten it to."""
+    """Every way to write one value: its own spelling, synonyms, what people shorten it to, and what `said` adds."""
     own = normal(value)
-    if len(own) < 2 or own.isdigit():
-        return
     listed = value in column.values
+    if len(own) < 2 or own.isdigit():
+        for form in dict.fromkeys(normal(word) for word in said):
+            forms[form or value].append(Form(table, column.name, value, "code", listed))
+        return
     forms[own].append(Form(table, column.name, value, "spelling", listed, "", value))
-    others = [*known.groups.get(own, ()), *_short_codes(value), *(_short_names(value) if "name" in column.name else ())]
+    others = [
+        *said,
+        *known.groups.get(own, ()),
+        *_short_codes(value),
+        *(_short_names(value) if "name" in column.name else ()),
+    ]
     for member in dict.fromkeys(others):
         form = normal(member)
         if form != own and form not in shared:

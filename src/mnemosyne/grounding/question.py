@@ -5,11 +5,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from importlib.resources import files
 
+from mnemosyne.grounding.names import Names, texts
 from mnemosyne.grounding.scope import Abstention, Scope
 from mnemosyne.grounding.tables import SchemaIndex, estimate_tokens
 from mnemosyne.grounding.values import Mention, ValueIndex, told
@@ -46,6 +46,8 @@ class Grounder:
     """What is shown of a larger one."""
     words_of: Schema | None = None
     """The schema whose laboratory's words are known when `schema` is only the permitted part of it."""
+    names: Names = field(default_factory=Names)
+    """What people call tables, columns and values beside their own names."""
     ddl: str = field(init=False)
     """The whole schema as the model reads it."""
 
@@ -67,12 +69,13 @@ class Grounder:
     @cached_property
     def index(self) -> SchemaIndex:
         """The schema ready to be searched."""
-        return SchemaIndex(self.schema)
+        return SchemaIndex(self.schema, names=self.names)
 
     @cached_property
     def scope(self) -> Scope:
         """What the schema has words for."""
-        return Scope(self.schema, self.values, laboratory_words(self.words_of or self.schema))
+        words = (*laboratory_words(self.words_of or self.schema), *self.names.words)
+        return Scope(self.schema, self.values, words)
 
 
 def laboratory_words(schema: Schema) -> tuple[str, ...]:
@@ -85,15 +88,4 @@ def laboratory_words(schema: Schema) -> tuple[str, ...]:
     data = yaml.safe_load((files("mnemosyne.data") / "lims" / "lexicon.yaml").read_text(encoding="utf-8"))
     if not set(data["tables"]) <= names:
         return ()
-    return tuple(text for key, part in data.items() if key != "contexts" for text in _texts(part))
-
-
-def _texts(part: object) -> Iterator[str]:
-    if isinstance(part, str):
-        yield part
-    elif isinstance(part, dict):
-        for item in part.values():
-            yield from _texts(item)
-    elif isinstance(part, list):
-        for item in part:
-            yield from _texts(item)
+    return tuple(text for key, part in data.items() if key != "contexts" for text in texts(part))

@@ -18,6 +18,7 @@ from pathlib import Path
 from mnemosyne import guard
 from mnemosyne.databases import Database
 from mnemosyne.databases.places import parse
+from mnemosyne.grounding.names import Names
 from mnemosyne.grounding.stored import VALUES_PER_COLUMN, stored_values
 from mnemosyne.grounding.values import ValueIndex
 from mnemosyne.guard.policy import Policy
@@ -40,6 +41,7 @@ def open_values(
     synonyms: Path | None = None,
     cap: int = VALUES_PER_COLUMN,
     policy: Policy | None = None,
+    names: Names | None = None,
 ) -> ValueIndex:
     """The index of a database's values, from `folder` as far as it is still true, else read now and kept there.
 
@@ -62,14 +64,24 @@ def open_values(
     if fresh != kept:
         with suppress(OSError):  # a full or read-only disk costs time at the next start, no more
             _save(path, {"format": FORMAT, "stamp": stamp, "made": made, "tables": fresh})
-    return ValueIndex.of(_columns(seen, fresh), seen, synonyms=synonyms, cap=cap)
+    return ValueIndex.of(_columns(seen, fresh), seen, synonyms=synonyms, cap=cap, names=names)
 
 
-def keep(database: Database, schema: Schema, settings: Settings, policy: Policy | None = None) -> ValueIndex:
+def keep(
+    database: Database, schema: Schema, settings: Settings, policy: Policy | None = None, names: Names | None = None
+) -> ValueIndex:
     """The index of a database's values as the settings want it: where it is kept, what it leaves out, house words."""
     exclude = [name.strip() for name in settings.exclude_values.split(",") if name.strip()]
     synonyms = Path(settings.synonyms).expanduser() if settings.synonyms else None
-    return open_values(database, schema, settings.home / "values", exclude=exclude, synonyms=synonyms, policy=policy)
+    return open_values(
+        database,
+        schema,
+        settings.home / "values",
+        exclude=exclude,
+        synonyms=synonyms,
+        policy=policy,
+        names=names,
+    )
 
 
 def _clock(table: Table, policy: Policy | None) -> tuple[str, ...]:

@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import pairwise
 
+from mnemosyne.grounding.names import Names
 from mnemosyne.grounding.words import stem, vocabulary
 from mnemosyne.schema import Column, Schema, Table
 
@@ -71,13 +72,17 @@ class Linked:
 class SchemaIndex:
     """A schema ready to be searched; built once, asked per question."""
 
-    def __init__(self, schema: Schema, *, count_tokens: Callable[[str], int] = estimate_tokens) -> None:
+    def __init__(
+        self, schema: Schema, *, count_tokens: Callable[[str], int] = estimate_tokens, names: Names | None = None
+    ) -> None:
         import bm25s
 
         self.schema = schema
         self._count = count_tokens
         self._tokens = count_tokens(schema.to_ddl())
-        self._texts = [_table_words(table) for table in schema.tables]
+        self._names = names or Names()
+        self._called = [_called(table, self._names) for table in schema.tables]
+        self._texts = [_table_words(table, self._names) for table in schema.tables]
         self._bm25 = bm25s.BM25(k1=0.9, b=0.3)
         self._bm25.index([text or ["-"] for text in self._texts], show_progress=False)
         self._vocabulary = set().union(*map(set, self._texts)) if self._texts else set()
@@ -152,7 +157,7 @@ class SchemaIndex:
             parts = set(name_words(column.name))
             return (
                 column.name in keys
-                or bool(parts & (words | LABELS))
+                or bool(parts & (words | LABELS) or self._nouns(table, column) & words)
                 or bool(column.comment and set(question_words(column.comment)) & words)
                 or (table.full_name.lower(), column.name.lower()) in values
             )
@@ -182,15 +187,21 @@ class SchemaIndex:
         return sorted(range(len(total)), key=lambda i: (-total[i], i))
 
     def _is_named(self, position: int, asked: set[str]) -> bool:
-        """Whether the question says a table's whole name."""
-        return set(name_words(self.schema.tables[position].name)) <= asked
+        """Whether the question says a table's whole name, or another that it has."""
+        return any(words and words <= asked for words in self._called[position])
 
     def _named(self, position: int, asked: set[str]) -> float:
-        """How much of a table's name the question says, by the rarity of its words."""
-        words = set(name_words(self.schema.tables[position].name))
-        if not words & asked:
-            return 0.0
-        return len(words & asked) / len(words) * max(self._rarity[word] for word in words & asked)
+        """How much of a table's name the question says, by the rarity of its words; of several names the one said best."""
+        return max(
+            len(words & asked) / len(words) * max(self._rarity[word] for word in words & asked)
+            if words & asked
+            else 0.0
+            for words in self._called[position]
+        )
+
+    def _nouns(self, table: Table, column: Column) -> set[str]:
+        """The words of what people call a column."""
+        return {word for noun in self._names.of_column(table, column) for word in question_words(noun)}
 
     def _company(self, asked: set[str], score: Sequence[float]) -> dict[int, float]:
         """For each group of joined tables: how much of the question it answers together."""
@@ -249,10 +260,10 @@ class SchemaIndex:
         """A table that is too wide by itself: its keys, then the columns whose words the question has."""
         keys = {name for key in table.foreign_keys for name in key.columns} | set(table.primary_key)
 
-        def wanted(name: str) -> tuple[bool, int]:
-            return name in keys, len(asked & set(name_words(name)))
+        def wanted(column: Column) -> tuple[bool, int]:
+            return column.name in keys, len(asked & {*name_words(column.name), *self._nouns(table, column)})
 
-        ranked = sorted(table.columns, key=lambda column: wanted(column.name), reverse=True)
+        ranked = sorted(table.columns, key=wanted, reverse=True)
         low, high = 1, len(ranked)
         while low < high:
             middle = (low + high + 1) // 2
@@ -281,13 +292,25 @@ def question_words(question: str) -> list[str]:
     return list(dict.fromkeys(stems + joined))
 
 
-def _table_words(table: Table) -> list[str]:
+def _called(table: Table, names: Names) -> list[set[str]]:
+    """The words of a table's name, and those of each other that it has."""
+    stop = vocabulary("stop")
+    nouns = [re.findall(r"[^\W_]+", noun.lower()) for noun in names.of_table(table)]
+    others = [{stem(word) for word in words if word not in stop} for words in nouns]
+    return [set(name_words(table.name)), *(words for words in others if words)]
+
+
+def _table_words(table: Table, names: Names) -> list[str]:
     words = list(name_words(table.name)) * NAME_WEIGHT
+    for noun in names.of_table(table):
+        words += question_words(noun) * NAME_WEIGHT
     words.append(stem("".join(re.findall(r"[a-z0-9]+", table.name.lower()))))
     words += question_words(table.comment)
     for column in table.columns:
         words += name_words(column.name)
         words += question_words(column.comment)
+        said = (*names.of_column(table, column), *(w for ws in names.of_values(table, column).values() for w in ws))
+        words += [word for text in said for word in question_words(text)]
         words += [word for value in column.values for word in question_words(str(value))]
     return words
 

@@ -20,6 +20,7 @@ from mnemosyne import guard
 from mnemosyne.databases import Database
 from mnemosyne.grounding import synonyms as synonyms_file
 from mnemosyne.grounding.forms import Form, How, add_codes, add_forms, shared_beginnings
+from mnemosyne.grounding.names import Names
 from mnemosyne.grounding.runs import Text
 from mnemosyne.grounding.stored import VALUES_PER_COLUMN, stored_values
 from mnemosyne.grounding.synonyms import EXACT_CHARACTERS, normal, singular
@@ -79,6 +80,7 @@ class ValueIndex:
         schema: Schema | None = None,
         phrases: Iterable[str] = (),
         whole: Mapping[tuple[str, str], frozenset[str]] | None = None,
+        names: Names | None = None,
     ) -> None:
         self._whole = dict(whole or {})
         self._forms = {form: tuple(places) for form, places in forms.items()}
@@ -87,7 +89,7 @@ class ValueIndex:
         for form, places in self._forms.items():
             if len(form) >= NEAR_CHARACTERS and any(place.how != "code" for place in places):
                 self._pools[form[0], len(form)].append(form)
-        self._owners = _owners(schema)
+        self._owners = _owners(schema, names or Names())
         self._names = list(self._owners)
         self._partial: dict[str, tuple[str, ...]] | None = None
         self._stems = {stem(word) for word in self._owners}
@@ -103,6 +105,7 @@ class ValueIndex:
         synonyms: Path | None = None,
         cap: int = VALUES_PER_COLUMN,
         policy: Policy | None = None,
+        names: Names | None = None,
     ) -> ValueIndex:
         """Read the distinct values of every text column that is not excluded (`table.column`, or a bare column).
 
@@ -110,7 +113,8 @@ class ValueIndex:
         denies: tables, columns and rows.
         """
         stored = stored_values(database, schema, exclude=exclude, cap=cap, policy=policy)
-        return cls.of(stored, guard.visible(schema, policy, database.dialect), synonyms=synonyms, cap=cap)
+        seen = guard.visible(schema, policy, database.dialect)
+        return cls.of(stored, seen, synonyms=synonyms, cap=cap, names=names)
 
     @classmethod
     def of(
@@ -120,8 +124,10 @@ class ValueIndex:
         *,
         synonyms: Path | None = None,
         cap: int = VALUES_PER_COLUMN,
+        names: Names | None = None,
     ) -> ValueIndex:
         """An index of values that were read before: (table, column, distinct values), at most `cap` of a column."""
+        names = names or Names()
         known = synonyms_file.load(synonyms)
         forms: dict[str, list[Form]] = defaultdict(list)
         whole: dict[tuple[str, str], frozenset[str]] = {}
@@ -130,9 +136,10 @@ class ValueIndex:
                 whole[table.full_name.lower(), column.name.lower()] = frozenset(values)
             add_codes(forms, known, table.full_name, column, values)
             shared = shared_beginnings(values)
+            said = names.of_values(table, column)
             for value in values:
-                add_forms(forms, known, table.full_name, column, value, shared)
-        return cls(forms, schema, known.phrases, whole)
+                add_forms(forms, known, table.full_name, column, value, shared, said.get(value, ()))
+        return cls(forms, schema, known.phrases, whole, names)
 
     def mentions(self, question: str) -> list[Mention]:
         """The stored values that a question means, in the order of the question; overlapping runs: the longest wins."""
@@ -426,12 +433,13 @@ FEW_VALUES = 4
 """A part of a name that more values share is a kind, not an unfinished name."""
 
 
-def _owners(schema: Schema | None) -> dict[str, frozenset[str]]:
+def _owners(schema: Schema | None, names: Names) -> dict[str, frozenset[str]]:
     """Words of the names of tables and columns, and the tables that they name or belong to."""
     owners: dict[str, set[str]] = defaultdict(set)
     for table in schema.tables if schema is not None else ():
-        for name in (table.name, *(column.name for column in table.columns)):
-            for word in (name, *name.split("_")):
+        nouns = [*names.of_table(table), *(noun for column in table.columns for noun in names.of_column(table, column))]
+        for name in (table.name, *(column.name for column in table.columns), *nouns):
+            for word in (name, *re.split(r"[_\s]", name)):
                 for form in (normal(word), singular(normal(word))):
                     owners[form].add(table.full_name)
     return {word: frozenset(tables) for word, tables in owners.items() if word}
