@@ -21,22 +21,28 @@ ENGINES = click.Choice(["postgres", "sqlite", "duckdb"])
 @click.option("--bench", required=True, help="lab, lab-dev, lab-unanswerable, spider, spider-dev, or a JSONL file.")
 @click.option("--predictions", type=click.Path(path_type=Path, exists=True), multiple=True,
               help="Answers made elsewhere: JSONL with `id` and `sql`. May be repeated.")  # fmt: skip
-@click.option("-o", "--output", type=click.Path(path_type=Path), help="Folder of the run. [default: runs/BENCH]")
-@click.option("--votes", default=1, show_default=True, help="Candidates per question; the largest group answers.")
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path, file_okay=False), help="Folder of the run. [default: runs/BENCH]"
+)
+@click.option("--votes", type=click.IntRange(1, 32), default=1, show_default=True,
+              help="Candidates per question; the largest group answers, unrepaired.")  # fmt: skip
 @click.option("--repair/--no-repair", default=False, help="Let the assistant mend refused and failing drafts.")
 @click.option("--grounding/--no-grounding", default=False, help="Tell the model which stored values a question means.")
 @click.option("--abstain/--no-abstain", default=False, help="Let the assistant give back what has no answer.")
-@click.option("--limit", default=0, help="Measure on this many questions, spread over the bench.")
+@click.option(
+    "--limit", type=click.IntRange(0), default=0, help="Measure on this many questions, spread over the bench."
+)
 @click.option("--data", type=click.Path(path_type=Path, exists=True), help="Spider's folder.")
 @click.option("--database", "databases", multiple=True, help="Population of a file's schema. May be repeated.")
 @click.option("--on", "engine", type=ENGINES, default="postgres", show_default=True, help="Where the laboratory runs.")
 @click.option("--mirror/--no-mirror", default=True, show_default=True,
               help="Prove the laboratory's golds equal on the other engines first.")  # fmt: skip
 @click.option("--server", default="", help="URL of a PostgreSQL server to use instead of the embedded one.")
-@click.option("--workers", default=2, show_default=True, help="Processes that judge.")
+@click.option("--workers", type=click.IntRange(1), default=2, show_default=True, help="Processes that judge.")
 @click.option("--ray", "address", default="", help="Answer and judge on a Ray cluster: its address, or `local`.")
 @click.option("--seed", default=0, show_default=True, help="Of the bootstrap and of drawn candidates.")
-@click.option("--timeout", default=30.0, show_default=True, help="Seconds that one query may run.")
+@click.option("--timeout", type=click.FloatRange(0, min_open=True), default=30.0, show_default=True,
+              help="Seconds that one query may run.")  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print run.json instead of the table.")
 def command(models: str | None, bench: str, predictions: tuple[Path, ...], output: Path | None, **options: Any) -> None:
     """Measure models: EX, TS, EM and VLD with 95 % intervals, after a self-test of the bench's golds.
@@ -48,11 +54,14 @@ def command(models: str | None, bench: str, predictions: tuple[Path, ...], outpu
     from mnemosyne.evaluation.predicting import Way
 
     folder = output or Path("runs") / Path(bench).stem
-    if not models and not predictions and not (folder / "recipe.json").exists():
+    names = [name.strip() for name in (models or "").split(",") if name.strip()]
+    if options["repair"] and options["votes"] > 1:
+        raise click.UsageError("A vote is not repaired: --repair or --votes, not both.")
+    if not names and not predictions and not (folder / "recipe.json").exists():
         raise click.UsageError("Name a --model or a file of --predictions.")
     repairs = 2 if options["repair"] else 0
     way = Way(options["votes"], repairs, options["seed"], grounding=options["grounding"], abstain=options["abstain"])
-    record = _measure(models.split(",") if models else [], predictions, bench, folder, way, options)
+    record = _measure(names, predictions, bench, folder, way, options)
     if options["as_json"]:
         import json
 
@@ -75,7 +84,8 @@ def _measure(
 
     settings = settings_room.load()
     limits = Limits(options["timeout"], max_rows=100_000)
-    systems = [running.model_system(name.strip(), way, folder, settings) for name in models]
+    before = record.load(folder) if (folder / "run.json").exists() else None
+    systems = [running.model_system(name, way, folder, settings) for name in models]
     systems += [running.System(file.stem, None, file) for file in files]
     where = Where(
         settings.home,
@@ -97,7 +107,6 @@ def _measure(
             collected = running.collect(system, bench, settings, limits, progress, far=bool(options["address"]))
             answers[system.label], wall[system.label] = collected
         judged = running.judge_all(bench, answers, judges, limits, progress)
-        before = record.load(folder) if (folder / "run.json").exists() else None
         found = record.conclude(bench, systems, judged, test, seed=options["seed"], wall=wall, previous=before)
     record.save(found, judged, folder)
     write_report(found, folder)

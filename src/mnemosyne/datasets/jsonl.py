@@ -63,15 +63,18 @@ def dump(example: Example) -> bytes:
     return json.dumps(record, ensure_ascii=False).encode()
 
 
-def read_lines(path: Path | str) -> Iterator[tuple[int, dict[str, Any]]]:
-    """(line number, object) of every line that is not blank. Raises DatasetError at the first that is no object."""
-    for number, value in try_lines(path):
+def read_lines(path: Path | str, *, torn: bool = False) -> Iterator[tuple[int, dict[str, Any]]]:
+    """(line number, object) of every line that is not blank. Raises DatasetError at the first that is no object.
+
+    `torn` leaves out a last line that has no end and is no object: what an interrupted writer leaves.
+    """
+    for number, value in try_lines(path, torn=torn):
         if isinstance(value, str):
             raise DatasetError(f"{path}, line {number}: {value}.", hint="Every line is one JSON object in UTF-8.")
         yield number, value
 
 
-def try_lines(path: Path | str) -> Iterator[tuple[int, dict[str, Any] | str]]:
+def try_lines(path: Path | str, *, torn: bool = False) -> Iterator[tuple[int, dict[str, Any] | str]]:
     """As `read_lines`, but a bad line does not end the reading: in its object's place stands why it is bad.
 
     Raises:
@@ -81,8 +84,12 @@ def try_lines(path: Path | str) -> Iterator[tuple[int, dict[str, Any] | str]]:
     try:
         with _open(path) as lines:
             for number, line in enumerate(lines, 1):
-                if line.strip():
-                    yield number, _object(line)
+                if not line.strip():
+                    continue
+                value = _object(line)
+                if torn and isinstance(value, str) and not line.endswith(b"\n"):
+                    return
+                yield number, value
     except FileNotFoundError:
         raise DatasetError(
             f"No such file: {path}.", hint="Check the path; data sets end in .jsonl or .jsonl.gz."

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import random
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
@@ -95,6 +96,10 @@ def open_bench(name: str, where: Where, *, limit: int = 0) -> Iterator[Bench]:
 
     Raises EvaluationError, DatasetError, DatabaseError.
     """
+    if name in NAMES and where.databases:
+        raise EvaluationError(
+            f"The bench {name} has databases of its own.", hint="--database belongs to a file of questions."
+        )
     with ExitStack() as stack:
         if name in LAB_BENCHES:
             examples = read_examples(_set(LAB_BENCHES[name]))
@@ -105,9 +110,20 @@ def open_bench(name: str, where: Where, *, limit: int = 0) -> Iterator[Bench]:
             bench = _spider_dev(_folder(where, name))
         else:
             bench = _file(Path(name), where, stack)
+        _check_ids(bench)
         if limit:
             bench = replace(bench, examples=_first(bench.examples, limit))
         yield bench
+
+
+def _check_ids(bench: Bench) -> None:
+    """Answers, verdicts and scores are found by the question's id. Raises EvaluationError where one is there twice."""
+    counts = Counter(example.id for example in bench.examples)
+    if twice := [name for name, count in counts.items() if count > 1]:
+        raise EvaluationError(
+            f"{bench.name} has more than one question called {', '.join(twice[:3])}.",
+            hint="Give every question an id of its own.",
+        )
 
 
 def _set(name: str) -> Path:
@@ -181,7 +197,11 @@ def _spider_rows(folder: Path, names: Sequence[str], databases: set[str] | None)
     if file is None:
         raise EvaluationError(f"{folder} holds none of {', '.join(names)}.", hint="Is it Spider's folder?")
     examples = []
-    for number, (_, row) in enumerate(local_rows(file)):
+    for number, (place, row) in enumerate(local_rows(file)):
+        if missing := [key for key in ("question", "query", "db_id") if key not in row]:
+            raise EvaluationError(
+                f"{place}: {', '.join(missing)} missing.", hint="It should be one of Spider's own files."
+            )
         wanted = databases is None or row.get("db_id") in databases
         if wanted and row.get("exec_ok", True) and row.get("n_result_rows", 1):
             sql = " ".join(str(row["query"]).split()).removesuffix(";").strip()
@@ -218,10 +238,13 @@ def _file(path: Path, where: Where, stack: ExitStack) -> Bench:
     if not path.exists():
         raise EvaluationError(f"No bench and no file is called {path}.", hint=f"Benches: {', '.join(NAMES)}.")
     examples = read_examples(path)
+    if not examples:
+        raise EvaluationError(f"{path} holds no question.", hint="One JSON object a line: docs/evaluation.md.")
     names = sorted({example.schema for example in examples})
+    unanswerable = not any(example.sql.strip() for example in examples)
     if names == ["lab"] and not where.databases:
         labs = stack.enter_context(Laboratories.open(where.home, where.server))
-        return replace(_laboratory(path.stem, examples, labs, where), name=path.stem)
+        return replace(_laboratory(path.stem, examples, labs, where), unanswerable=unanswerable)
     if not where.databases:
         raise EvaluationError(
             f"{path.name} asks of {', '.join(names[:3])}, and no database is named.",
@@ -231,14 +254,36 @@ def _file(path: Path, where: Where, stack: ExitStack) -> Bench:
         raise EvaluationError(
             f"{path.name} holds {len(names)} schemas; databases can be named for one.", hint="Split it by schema."
         )
+    schema, engine = _seen(where.databases)
+    return Bench(
+        path.stem,
+        tuple(examples),
+        {names[0]: schema},
+        {names[0]: where.databases},
+        engine=engine,
+        unanswerable=unanswerable,
+    )
+
+
+def _seen(urls: Sequence[str]) -> tuple[Schema, Dialect]:
+    """The schema of the first population, and the engine of them all. Raises EvaluationError, DatabaseError."""
     from mnemosyne.databases import open_database
 
-    database = open_database(where.databases[0])
-    try:
-        schema, engine = database.schema(), database.dialect
-    finally:
-        database.close()
-    return Bench(path.stem, tuple(examples), {names[0]: schema}, {names[0]: where.databases}, engine=engine)
+    engines: list[Dialect] = []
+    schemas: list[Schema] = []
+    for url in urls:
+        database = open_database(url)
+        try:
+            engines.append(database.dialect)
+            schemas += [] if schemas else [database.schema()]
+        finally:
+            database.close()
+    if len(set(engines)) > 1:
+        raise EvaluationError(
+            f"The populations are of different engines: {', '.join(engines)}.",
+            hint="Name databases of one engine; a second run measures the other.",
+        )
+    return schemas[0], engines[0]
 
 
 def identity(bench: Bench) -> str:

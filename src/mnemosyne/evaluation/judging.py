@@ -148,7 +148,10 @@ class _Runner:
     def golds(self) -> list[_Gold] | str:
         """The gold on each population, or why it cannot be trusted."""
         keyed = with_keys(self.task.gold, self.task.dialect) if self.task.ordered else None
-        query = self.check(Answer(keyed.sql if keyed else self.task.gold, self.task.dialect, self.task.worlds))
+        query = self.check_gold(keyed.sql if keyed else self.task.gold)
+        if keyed and keyed.appended and isinstance(query, Refusal):
+            keyed = Keyed(self.task.gold, total=True)  # such as an output name inside a sort expression
+            query = self.check_gold(keyed.sql)
         if isinstance(query, Refusal):
             return f"refused by the guard: {query.reason}"
         golds = []
@@ -157,9 +160,13 @@ class _Runner:
             if isinstance(result, Failure):
                 return f"{result.kind} on population {world + 1}: {result.message}"
             if result.truncated:
-                return f"more than {self.task.limits.max_rows} rows on population {world + 1}"
+                return f"{_limit(result, self.task.limits)} on population {world + 1}"
             golds.append(_split(keyed, result))
         return golds
+
+    def check_gold(self, sql: str) -> SafeQuery | Refusal:
+        """The gold, or the gold with its sort keys, as the database would run it."""
+        return self.check(Answer(sql, self.task.dialect, self.task.worlds))
 
     def check(self, answer: Answer) -> SafeQuery | Refusal:
         """The answer as the database of its populations would run it."""
@@ -179,6 +186,9 @@ class _Runner:
         """What becomes of one answer."""
         if not answer.sql.strip():
             return _nothing(golds, "no-sql", "The model wrote no SQL.")
+        if (lost := self.lost.get((number, 0))) is not None:
+            return _nothing(golds, lost.kind, lost.message)
+        self.note((number, 0))  # what hangs or ends the process while it is read is this answer, not the query before
         query = self.check(answer)
         if isinstance(query, Refusal):
             return _nothing(golds, query.code, query.reason)
@@ -186,9 +196,16 @@ class _Runner:
         for world, url in enumerate(answer.worlds or self.task.worlds):
             result = self.run((number, world), url, query)
             if isinstance(result, Failure):
-                return _nothing(golds, result.kind, result.message, query.sql)
+                return _failed(golds, results, result, query)
             results.append(result)
         return _compare(golds, results, query)
+
+
+def _limit(result: Result, limits: Limits) -> str:
+    """Which limit cut a result."""
+    if len(result.rows) >= limits.max_rows:
+        return f"more than {limits.max_rows} rows"
+    return f"more than {limits.max_bytes:,} bytes of rows"
 
 
 def _split(keyed: Keyed | None, result: Result) -> _Gold:
@@ -200,18 +217,31 @@ def _nothing(golds: list[_Gold], code: str, reason: str, sql: str = "") -> Verdi
     return Verdict(wrong, wrong, code=code, reason=reason, sql=sql)
 
 
-def _compare(golds: list[_Gold], results: list[Result], query: SafeQuery) -> Verdict:
+def _failed(golds: list[_Gold], results: list[Result], failure: Failure, query: SafeQuery) -> Verdict:
+    """An answer that ran on the populations of `results` and failed on the next one."""
+    rest = (False,) * (len(golds) - len(results))
+    strict, lenient = _right(golds[: len(results)], results)
+    return Verdict(strict + rest, lenient + rest, code=failure.kind, reason=failure.message, sql=query.sql)
+
+
+def _right(golds: list[_Gold], results: list[Result]) -> tuple[tuple[bool, ...], tuple[bool, ...]]:
+    """Right on each population: strictly, and with extra columns forgiven."""
     pairs = list(zip(golds, results, strict=True))
     strict = tuple(same(gold.result, result, order_keys=gold.keys) for gold, result in pairs)
     lenient = tuple(
         right or same(gold.result, result, order_keys=gold.keys, extra_columns=True)
         for right, (gold, result) in zip(strict, pairs, strict=True)
     )
+    return strict, lenient
+
+
+def _compare(golds: list[_Gold], results: list[Result], query: SafeQuery) -> Verdict:
+    strict, lenient = _right(golds, results)
     world = strict.index(False) if False in strict else 0
     return Verdict(
         strict,
         lenient,
-        unordered=all(strict) or all(same(gold.result, result) for gold, result in pairs),
+        unordered=all(strict) or all(same(g.result, r) for g, r in zip(golds, results, strict=True)),
         runs=True,
         sql=query.sql,
         seconds=sum(result.seconds for result in results),

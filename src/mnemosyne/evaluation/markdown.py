@@ -71,7 +71,8 @@ def _costs(record: Record) -> str:
     for system in record["systems"]:
         c = system["cost"]
         rows.append(
-            [system["label"], f"{c['seconds_median']:.2f}", f"{c['seconds_p95']:.2f}", f"{c['wall_seconds']:.0f}",
+            [system["label"], f"{c['seconds_median']:.2f}", f"{c['seconds_p95']:.2f}",
+             f"{c['wall_seconds']:.0f}" if c["wall_seconds"] else "–",
              f"{c['tokens']}", str(c["refused"]), str(c["failed"]), str(c["repaired"]), str(c["votes"])]
         )  # fmt: skip
     return _table(head, rows)

@@ -143,6 +143,7 @@ def _figure(width: float, height: float) -> Any:
     mpl.rcParams.update(
         {
             "svg.fonttype": "none",
+            "text.parse_math": False,  # a model's name may hold a dollar
             "font.family": "sans-serif",
             "font.sans-serif": ["DejaVu Sans"],
             "font.size": 9.5,

@@ -91,7 +91,9 @@ class Prediction:
     """The assistant's probability that the answer is right, None where it gives none."""
 
 
-_FIELDS = {field.name for field in fields(Prediction)}
+_TYPES: Mapping[str, tuple[type, ...]] = {"str": (str,), "int": (int,), "bool": (bool,), "float": (float, int)}
+_FIELDS = {field.name: _TYPES[str(field.type).partition(" ")[0]] for field in fields(Prediction)}
+_WORDS = {str: "text", int: "a whole number", bool: "true or false", float: "a number"}
 
 
 def read_predictions(path: Path) -> dict[str, Prediction]:
@@ -100,15 +102,17 @@ def read_predictions(path: Path) -> dict[str, Prediction]:
     Raises EvaluationError, DatasetError.
     """
     found: dict[str, Prediction] = {}
-    for number, row in read_lines(path):
-        if not isinstance(row.get("id"), str) or not isinstance(row.get("sql"), str | None):
-            raise EvaluationError(f"{path}, line {number}: `id` and `sql` must be text.")
-        found[row["id"]] = Prediction(**{k: v for k, v in row.items() if k in _FIELDS and v is not None} | _sql(row))
+    for number, row in read_lines(path, torn=True):
+        if not isinstance(row.get("id"), str) or "sql" not in row:
+            raise EvaluationError(
+                f"{path}, line {number}: `id` and `sql` are needed.", hint='A line is {"id": "…", "sql": "…"}.'
+            )
+        values = {name: row[name] for name in _FIELDS if row.get(name) is not None}
+        for name, value in values.items():
+            if type(value) not in _FIELDS[name]:  # true is an int to isinstance
+                raise EvaluationError(f"{path}, line {number}: `{name}` must be {_WORDS[_FIELDS[name][0]]}.")
+        found[row["id"]] = Prediction(**({"sql": ""} | values))
     return found
-
-
-def _sql(row: dict[str, Any]) -> dict[str, str]:
-    return {"sql": row.get("sql") or ""}
 
 
 def predict(

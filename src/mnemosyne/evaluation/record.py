@@ -17,7 +17,7 @@ from mnemosyne import __version__
 from mnemosyne.errors import EvaluationError
 from mnemosyne.evaluation import METRIC
 from mnemosyne.evaluation.benches import Bench, identity
-from mnemosyne.evaluation.running import Judged, System, slug, write_whole
+from mnemosyne.evaluation.running import Judged, System, read_object, slug, write_whole
 from mnemosyne.evaluation.scoring import ABSTAINING, METRICS, Score, cost, reliability, slices
 from mnemosyne.evaluation.selftest import SelfTest
 from mnemosyne.evaluation.statistics import paired
@@ -170,8 +170,7 @@ def load(folder: Path) -> Record:
     file = folder / "run.json"
     if not file.exists():
         raise EvaluationError(f"{folder} holds no finished run.", hint="A run's folder holds run.json.")
-    record: Record = json.loads(file.read_text(encoding="utf-8"))
-    return record
+    return read_object(file, "metric", "metrics", "bench", "systems")
 
 
 def _plain(value: object) -> str:

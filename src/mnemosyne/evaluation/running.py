@@ -14,9 +14,10 @@ import json
 import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from mnemosyne import guard
 from mnemosyne.databases import Limits
@@ -90,12 +91,13 @@ def model_system(name: str, way: Way, folder: Path, settings: Settings) -> Syste
 def collect(
     system: System, bench: Bench, settings: Settings, limits: Limits, progress: Progress, *, far: bool = False
 ) -> tuple[dict[str, Prediction], float]:
-    """A system's predictions, from its file and, where it is a model, by asking it. Also the wall time spent now.
+    """A system's predictions, from its file and, where it is a model, by asking it. Also the wall time that they took,
+    0 when it is not known: nothing was asked now, or only what an interrupted run had left.
 
     `far` asks a model on the nodes of the Ray cluster that this process is connected to.
     """
     if system.way is None:
-        return read_predictions(system.file), 0.0
+        return _given(system, bench), 0.0
     known = read_predictions(system.file) if system.file.exists() else {}
     if all(example.id in known for example in bench.examples):
         return known, 0.0
@@ -112,7 +114,19 @@ def collect(
         found = predict(engine, bench, system.way, system.file, limits=limits, progress=progress, drafts=drafts)
     finally:
         engine.close()
-    return found, time.perf_counter() - started
+    return found, 0.0 if known else time.perf_counter() - started
+
+
+def _given(system: System, bench: Bench) -> dict[str, Prediction]:
+    """Answers made elsewhere. Raises EvaluationError when they are of other questions."""
+    found = read_predictions(system.file)
+    if found.keys().isdisjoint(example.id for example in bench.examples):
+        theirs = f"Its first id is {next(iter(found))!r}" if found else "It is empty"
+        raise EvaluationError(
+            f"{system.file} answers no question of {bench.name}.",
+            hint=f"{theirs}; the bench's first is {bench.examples[0].id!r}.",
+        )
+    return found
 
 
 def _plain_answers(system: System) -> dict[str, Prediction]:
@@ -189,28 +203,52 @@ def pin(folder: Path, bench: Bench, systems: Sequence[System]) -> list[System]:
     A folder keeps every model and way that was measured in it, so that a second call adds a row to the first's
     table. Earlier systems whose answers are not complete are left out until they are asked for again.
 
-    Raises EvaluationError: predictions of another bench, or of other weights, lie in the folder.
+    Raises EvaluationError: predictions of another bench, of other weights, or made in another way of the same name, lie
+    in the folder.
     """
     file = folder / "recipe.json"
     known = {system.label: system for system in _earlier(file, bench)}
     for system in systems:
-        before = known.get(system.label)
-        if before and dict(before.weights) != dict(system.weights):
-            raise EvaluationError(
-                f"{folder} already measures other weights of {system.label}.", hint="Choose another folder: -o FOLDER."
-            )
-    everything = known | {system.label: system for system in systems}
-    recipe = {"metric": METRIC, "bench": identity(bench), "systems": [_kept(s, folder) for s in everything.values()]}
+        for before in known.values():
+            if reason := _clash(before, system):
+                rename = ", or give the file another name" if system.way is None else ""
+                raise EvaluationError(
+                    f"{folder} already measures {reason}.", hint=f"Choose another folder, -o FOLDER{rename}."
+                )
+        known[system.label] = system
+    recipe = {"metric": METRIC, "bench": identity(bench), "systems": [_kept(s, folder) for s in known.values()]}
     write_whole(file, json.dumps(recipe, indent=1) + "\n")
     asked = {system.label for system in systems}
-    return [system for system in everything.values() if system.label in asked or _is_complete(system, bench)]
+    return [system for system in known.values() if system.label in asked or _is_complete(system, bench)]
+
+
+def _clash(before: System, system: System) -> str:
+    """Why two systems cannot share a folder, empty when they can.
+
+    Ways of one model start from each other's drafts, so its weights must be the same in all of them.
+    """
+    made_here = (before.way is None) == (system.way is None)
+    if made_here and before.name == system.name and dict(before.weights) != dict(system.weights):
+        return f"other weights of {system.name}"
+    if before.label != system.label:
+        return ""
+    if before.file.resolve() != system.file.resolve():
+        return f"{system.label}, of {before.file}"
+    if before.way and system.way and _drawn(before.way) != _drawn(system.way):
+        return f"{system.label} with seed {before.way.seed}"
+    return ""
+
+
+def _drawn(way: Way) -> Way:
+    """What the drafts of a way depend on; one greedy pass draws nothing."""
+    return replace(way, seed=0) if way.plain else way
 
 
 def _earlier(file: Path, bench: Bench) -> Iterator[System]:
     """The systems that a folder's recipe names."""
     if not file.exists():
         return
-    recipe = json.loads(file.read_text(encoding="utf-8"))
+    recipe = read_object(file, "bench", "systems")
     if recipe["bench"] != identity(bench):
         raise EvaluationError(
             f"{file.parent} already measures another bench, or other questions of it.",
@@ -236,6 +274,19 @@ def _is_complete(system: System, bench: Bench) -> bool:
         return system.file.exists()
     known = read_predictions(system.file)
     return all(example.id in known for example in bench.examples)
+
+
+def read_object(file: Path, *keys: str) -> dict[str, Any]:
+    """The JSON object of a run's file, with these keys. Raises EvaluationError."""
+    try:
+        found = json.loads(file.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise EvaluationError(
+            f"{file} is damaged: {error}.", hint="Choose another folder, or delete the file."
+        ) from None
+    if not isinstance(found, dict) or not found.keys() >= set(keys):
+        raise EvaluationError(f"{file} is not of an evaluation.", hint="Choose another folder.")
+    return found
 
 
 def write_whole(path: Path, text: str) -> None:

@@ -32,6 +32,9 @@ ABSTAINING: dict[str, str] = {
 _SAYS_SO = ("abstain", "no-sql", "empty")
 """Codes by which a model or the assistant says that there is no answer."""
 
+_NEVER_ASKED = ("missing", "too-long")
+"""Why a question has no latency."""
+
 
 @dataclass(frozen=True, slots=True)
 class Score:
@@ -90,12 +93,12 @@ def score(bench: Bench, example: Example, prediction: Prediction, outcome: Outco
         example.tier,
         example.tags,
         hardness(gold),
-        strict=verdict.runs and verdict.strict[0],
-        lenient=verdict.runs and verdict.lenient[0],
+        strict=verdict.strict[0],
+        lenient=verdict.lenient[0],
         everywhere=right,
         exact=bool(prediction.sql) and exact_match(gold, read(prediction.sql, schema)),
         valid=verdict.runs,
-        code="abstain" if prediction.refusal == "abstain" else verdict.code,
+        code=prediction.refusal if prediction.refusal in ("abstain", "missing") else verdict.code,
         category=category,
         prediction=prediction,
     )
@@ -162,7 +165,7 @@ def _figures(scores: Sequence[Score], metrics: Iterable[str], seed: int) -> dict
 def cost(scores: Sequence[Score], wall_seconds: float) -> dict[str, Any]:
     """Latency, tokens, repairs, votes and refusals of one model over a bench."""
     predictions = [score.prediction for score in scores]
-    seconds = sorted(prediction.seconds for prediction in predictions)
+    seconds = sorted(prediction.seconds for prediction in predictions if prediction.refusal not in _NEVER_ASKED)
     agreements = [prediction.agreement for prediction in predictions if prediction.agreement is not None]
     failures = ("error", "timeout", "memory", "cancelled", "crash")
     return {
@@ -178,7 +181,7 @@ def cost(scores: Sequence[Score], wall_seconds: float) -> dict[str, Any]:
         "repaired": sum(prediction.repairs > 0 for prediction in predictions),
         "votes": max((prediction.votes for prediction in predictions), default=1),
         "agreement": sum(agreements) / len(agreements) if agreements else None,
-        "refused": sum(bool(score.code) and score.code not in (*failures, "abstain") for score in scores),
+        "refused": sum(bool(score.code) and score.code not in (*failures, "abstain", "missing") for score in scores),
         "failed": sum(score.code in failures for score in scores),
         "abstained": sum(score.code == "abstain" for score in scores),
         "missing": sum(prediction.refusal == "missing" for prediction in predictions),
