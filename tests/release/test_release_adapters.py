@@ -46,6 +46,24 @@ def test_a_run_that_is_not_finished_gives_its_newest_whole_checkpoint(small: Tin
     assert all(torch.equal(adapter.tensors[name], tensor) for name, tensor in older.items())
 
 
+@pytest.mark.parametrize(
+    ("file", "text", "why"),
+    [
+        ("adapter_config.json", '{"r": 8', "is damaged"),
+        ("adapter_config.json", '{"lora_alpha": 8}', "does not say r and lora_alpha"),
+        ("adapter_model.safetensors", "torn", "is damaged"),
+        ("run.json", '{"recipe"', "is damaged"),
+        ("run.json", '{"bench": {}}', "does not say recipe and base"),
+    ],
+)
+def test_a_damaged_folder_is_said_to_be_damaged(small: Tiny, tmp_path: Path, file: str, text: str, why: str) -> None:
+    """The last one is the folder of an evaluation, which keeps a run.json of its own."""
+    folder = tiny.write_adapter(tmp_path / "adapter", small.adapter.tensors, RANK, ALPHA, small.base.name)
+    (folder / file).write_text(text)
+    with pytest.raises(ReleaseError, match=f"{file} {why}"):
+        adapters.read(str(folder), small.settings)
+
+
 @pytest.mark.parametrize(("precision", "error"), [("f16", 2e-3), ("q8_0", 2e-2)])
 def test_an_adapter_survives_the_way_through_gguf(small: Tiny, tmp_path: Path, precision: str, error: float) -> None:
     file = tmp_path / "a.gguf"

@@ -12,6 +12,7 @@ import pytest
 
 pytest.importorskip("huggingface_hub")
 
+from mnemosyne.cli import main
 from mnemosyne.errors import ReleaseError
 from mnemosyne.release import hub
 from mnemosyne.release.making import write_sums
@@ -162,6 +163,31 @@ def test_a_hub_that_refuses_is_explained(stand_in: Hub, finished: Path) -> None:
     with pytest.raises(ReleaseError, match="hub did not take") as caught:
         hub.upload(finished, "lab/tiny", endpoint=stand_in.url)
     assert "HF_TOKEN" in caught.value.hint
+    assert f"mnemosyne release {finished} --upload lab/tiny" in caught.value.hint
+
+
+@pytest.mark.filterwarnings("ignore:Use 'content=:DeprecationWarning")
+def test_a_finished_release_is_uploaded_later(
+    stand_in: Hub, finished: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    """As the hint says: the folder is not made again."""
+    monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", stand_in.url)
+    (finished / "release.json").write_text("{}")
+    write_sums(finished)
+    with pytest.raises(SystemExit) as left:
+        main(["release", str(finished), "--upload", "lab/tiny"])
+    assert (left.value.code, stand_in.commits) == (0, ["Release tiny-lab"])
+    assert "/lab/tiny/commit/" in capsys.readouterr().out
+    with pytest.raises(SystemExit) as left:
+        main(["release", str(finished)])
+    assert left.value.code == 2
+    assert "finished release already" in capsys.readouterr().err
+
+
+def test_a_name_that_no_repository_can_have_is_explained(stand_in: Hub, finished: Path) -> None:
+    with pytest.raises(ReleaseError, match="no repository 'lab//tiny'") as caught:
+        hub.upload(finished, "lab//tiny", endpoint=stand_in.url)
+    assert caught.value.hint == "Name it OWNER/NAME."
 
 
 def test_no_hub_is_explained(finished: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -162,6 +162,29 @@ def test_only_evaluations_of_exactly_these_bytes_count(small: Tiny) -> None:
     gates.demand(found)
 
 
+def test_an_evaluation_without_execution_accuracy_judges_no_file_and_stands_in_the_card_once(
+    small: Tiny, tmp_path: Path
+) -> None:
+    """Questions without an answer have no EX. What was measured and is named once more is shown once."""
+    abstaining = {"ABS": {"value": 41.7, "low": 30.0, "high": 53.3, "n": 60}}
+    system = {"label": "tiny (greedy)", "way": "greedy", "weights": {"sha256": "d" * 64}, "cost": {"seconds_median": 1},
+              "figures": {"all": {"all": abstaining}, "tier": {}}}  # fmt: skip
+    given = evaluation({}, {}, ex=0.0) | {"metrics": {"ABS": "says so"}, "systems": [system]}
+    given["bench"] = given["bench"] | {"name": "lab-unanswerable"}
+    order = making.Order(
+        "tiny-lab",
+        formats=("adapter-f16",),
+        probes=0,
+        measure=lambda models: [evaluation(models, {}, ex=86.0), given],
+        evaluations=(given,),
+    )
+    record = making.make(small.adapter, order, tmp_path / "out", small.settings, lambda what: None)
+    assert [(one["form"], one["bench"]) for one in record["measured"]] == [("adapter-f16", "lab-dev")]
+    text = (tmp_path / "out" / "README.md").read_text()
+    assert re.findall(r"^### (lab.+)$", text, re.MULTILINE) == ["lab-dev", "lab-unanswerable"]
+    assert "41.7 [30.0, 53.3]" in text
+
+
 def test_misuse_is_said_before_anything_is_written(small: Tiny, tmp_path: Path) -> None:
     def make(adapter, **order) -> None:
         making.make(adapter, making.Order("x", **order), tmp_path / "out", small.settings, lambda what: None)
@@ -172,6 +195,8 @@ def test_misuse_is_said_before_anything_is_written(small: Tiny, tmp_path: Path) 
         make(replace(small.adapter, base=""))
     with pytest.raises(ReleaseError, match="its sha256 differs"):
         make(replace(small.adapter, base_sha256="0" * 64))
+    with pytest.raises(ReleaseError, match="nothing to compare"):
+        make(small.adapter, formats=("q4_k_m",), measure=lambda models: [])
     assert not list(tmp_path.iterdir())
     (tmp_path / "out").mkdir()
     with pytest.raises(ReleaseError, match="exists already"):

@@ -26,10 +26,18 @@ HERE = click.Path(exists=True, file_okay=False, path_type=Path)
 @click.option("--base", help="Base of an adapter that does not say its own.")
 @click.option("--formats", default="", help="Separated by commas: adapter-q8_0, adapter-f16, safetensors, bf16, q8_0, "
               "q4_k_m.  [default: all]")  # fmt: skip
-@click.option("--probes", default=8, show_default=True, help="Questions whose greedy tokens are compared; 0: none.")
+@click.option(
+    "--probes",
+    type=click.IntRange(0),
+    default=8,
+    show_default=True,
+    help="Questions whose greedy tokens are compared; 0: none.",
+)
 @click.option("--measure", "bench", metavar="BENCH", help="Measure every file on this bench: the gate of the release.")
 @click.option("--database", "databases", multiple=True, help="Population of a bench that is a file. May be repeated.")
-@click.option("--limit", default=0, help="Measure on this many questions, spread over the bench.")
+@click.option(
+    "--limit", type=click.IntRange(0), default=0, help="Measure on this many questions, spread over the bench."
+)
 @click.option("--evaluation", "evaluations", multiple=True, type=HERE,
               help="Finished evaluation for the model card. May be repeated.")  # fmt: skip
 @click.option("--unmeasured", is_flag=True, help="Release without measuring the files; the card says so.")
@@ -42,13 +50,19 @@ HERE = click.Path(exists=True, file_okay=False, path_type=Path)
 @click.option("--upload", "repository", metavar="OWNER/NAME", help="Upload the folder to the model hub at the end.")
 def command(source: str, output: Path | None, name: str | None, base: str | None, **options: Any) -> None:
     """Make a release of RUN_OR_ADAPTER: a run folder, a PEFT folder, an adapter's GGUF file, or a catalogue name.
+    A finished release with --upload is only uploaded.
 
     The folder appears whole or not at all. A file that does not say what the adapter says on its base, or
     loses more than one point of execution accuracy against bf16, stops the release.
     """
-    from mnemosyne.release import adapters
+    from mnemosyne.release import adapters, hub
     from mnemosyne.settings import load
 
+    if (Path(source) / "release.json").is_file():
+        if not options["repository"]:
+            raise click.UsageError(f"{source} is a finished release already. Send it to the hub with --upload.")
+        click.echo(hub.upload(Path(source), options["repository"]))
+        return
     settings = load()
     adapter = adapters.read(source, settings)
     if base:

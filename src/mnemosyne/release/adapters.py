@@ -65,7 +65,7 @@ def read(source: str, settings: Settings) -> Adapter:
 
 def _from_run(folder: Path) -> Adapter:
     """The best adapter of a run, its last one where nothing chose, its newest checkpoint while it is not finished."""
-    record: dict[str, Any] = json.loads((folder / "run.json").read_text(encoding="utf-8"))
+    record = _object(folder / "run.json", "recipe", "base")
     finished = next((folder / name for name in ("best", "last") if (folder / name).is_dir()), None)
     adapter = from_peft(finished) if finished else _from_checkpoint(folder, record)
     base = record["base"]
@@ -88,6 +88,7 @@ def _from_checkpoint(folder: Path, record: Mapping[str, Any]) -> Adapter:
 
 def from_peft(folder: Path) -> Adapter:
     """An adapter as PEFT writes it: `adapter_model.safetensors` and `adapter_config.json`."""
+    from safetensors import SafetensorError
     from safetensors.torch import load_file
 
     weights, config = folder / "adapter_model.safetensors", folder / "adapter_config.json"
@@ -96,19 +97,36 @@ def from_peft(folder: Path) -> Adapter:
             f"{folder} is neither a run folder nor an adapter.",
             hint="A run folder holds run.json; an adapter holds adapter_config.json and adapter_model.safetensors.",
         )
-    facts = json.loads(config.read_text(encoding="utf-8"))
+    facts = _object(config, "r", "lora_alpha")
     step = folder / "step.json"
+    try:
+        tensors = load_file(weights)
+    except SafetensorError as error:
+        raise ReleaseError(f"{weights} is damaged: {error}.") from error
     return _checked(
         Adapter(
             name=folder.name,
             rank=int(facts["r"]),
             alpha=float(facts["lora_alpha"]),
             base=str(facts.get("base_model_name_or_path") or ""),
-            tensors={name: tensor.float() for name, tensor in load_file(weights).items()},
-            step=json.loads(step.read_text(encoding="utf-8"))["step"] if step.is_file() else None,
+            tensors={name: tensor.float() for name, tensor in tensors.items()},
+            step=_object(step, "step")["step"] if step.is_file() else None,
         ),
         folder,
     )
+
+
+def _object(file: Path, *keys: str) -> dict[str, Any]:
+    """The JSON object of a file, with these keys. Raises ReleaseError."""
+    try:
+        found = json.loads(file.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ReleaseError(f"{file} is damaged: {error}.") from error
+    if not isinstance(found, dict) or not found.keys() >= set(keys):
+        raise ReleaseError(
+            f"{file} does not say {' and '.join(keys)}.", hint="Name the folder of a training run, or of an adapter."
+        )
+    return found
 
 
 def from_gguf(file: Path) -> Adapter:

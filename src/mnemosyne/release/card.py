@@ -227,7 +227,8 @@ def _checks(release: Facts) -> str:
 def _licence(release: Facts) -> str:
     return (
         f"## Licence\n\nWeights: {release['licence']}. The base is `{_repository(release['base']['name'])}` under its "
-        "own licence; training data keeps the licences of its sources, listed in Mnemosyne's `docs/data.md`.\n"
+        "own licence; training data keeps the licences of its sources. The laboratory's data sets are described in "
+        "Mnemosyne's `docs/datasheet.md`.\n"
     )
 
 

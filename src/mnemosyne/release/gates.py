@@ -6,7 +6,7 @@ sha256, so an evaluation of other bytes does not count.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -46,21 +46,30 @@ def weights_of(system: Mapping[str, Any]) -> str:
     return str(weights.get("adapter_sha256") or weights.get("sha256") or "")
 
 
+def reference_of(forms: Iterable[str]) -> str:
+    """The form that the others are compared with. Raises ReleaseError where there is none."""
+    there = set(forms)
+    for form in REFERENCES:
+        if form in there:
+            return form
+    raise ReleaseError(
+        "There is nothing to compare the files with.", hint=f"Add {' or '.join(REFERENCES)} to --formats."
+    )
+
+
 def measured(files: Mapping[str, str], evaluations: Sequence[Evaluation]) -> list[Measured]:
     """The figures of every form (name to sha256) in every evaluation that holds the reference form too.
 
-    Raises ReleaseError when a form was not measured beside its reference.
+    Evaluations without execution accuracy, of questions that have no answer, judge no file. Raises ReleaseError when a
+    form was not measured beside its reference.
     """
     found: list[Measured] = []
-    reference = next((form for form in REFERENCES if form in files), None)
-    if reference is None:
-        raise ReleaseError(
-            "There is nothing to compare the files with.", hint=f"Add {' or '.join(REFERENCES)} to --formats."
-        )
+    reference = reference_of(files)
     for evaluation in evaluations:
         figures = {
-            (system["way"], weights_of(system)): system["figures"]["all"]["all"]["EX"]
+            (system["way"], weights_of(system)): overall["EX"]
             for system in evaluation["systems"]
+            if "EX" in (overall := system["figures"]["all"].get("all", {}))
         }
         for (way, sha256), best in figures.items():
             if sha256 != files[reference]:

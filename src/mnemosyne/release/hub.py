@@ -30,7 +30,7 @@ def upload(folder: Path, repository: str, *, private: bool = True, endpoint: str
     looks before others do. Raises ReleaseError.
     """
     from huggingface_hub import HfApi
-    from huggingface_hub.errors import HfHubHTTPError, LocalTokenNotFoundError
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalTokenNotFoundError
 
     check_sums(folder)
     expected: tuple[type[BaseException], ...] = (
@@ -46,10 +46,15 @@ def upload(folder: Path, repository: str, *, private: bool = True, endpoint: str
         done = api.upload_folder(
             repo_id=repository, folder_path=folder, repo_type="model", commit_message=f"Release {folder.name}"
         )
+    except HFValidationError as error:
+        raise ReleaseError(
+            f"The model hub has no repository {repository!r}: {error}", hint="Name it OWNER/NAME."
+        ) from error
     except expected as error:
         raise ReleaseError(
             f"The model hub did not take {folder}: {str(error).strip().splitlines()[0]}",
-            hint="Set HF_TOKEN to a token that may write to this repository. What was uploaded is reused next time.",
+            hint=f"Set HF_TOKEN to a token that may write to {repository}, then "
+            f"`mnemosyne release {folder} --upload {repository}`: the release stays as it is.",
         ) from error
     return str(done.commit_url)
 

@@ -31,8 +31,6 @@ from mnemosyne.weights import Model
 FORMATS = ("adapter-q8_0", "adapter-f16", "safetensors", "bf16", "q8_0", "q4_k_m")
 """What can be made, the smallest first."""
 
-DEFAULT_FORMATS = ("adapter-q8_0", "adapter-f16", "safetensors", "bf16", "q8_0", "q4_k_m")
-
 ADAPTER_BYTES = 80_000_000
 """An adapter that is committed is at most this large."""
 
@@ -49,7 +47,7 @@ class Order:
 
     name: str
     """Name of the model; its files begin with it."""
-    formats: tuple[str, ...] = DEFAULT_FORMATS
+    formats: tuple[str, ...] = FORMATS
     """Of `FORMATS`."""
     probes: int = 8
     """Questions of the parity check, 0 for none."""
@@ -96,6 +94,8 @@ def make(adapter: Adapter, order: Order, out: Path, settings: Settings, tell: Te
     unknown = [form for form in order.formats if form not in FORMATS]
     if unknown or not order.formats:
         raise ReleaseError(f"No format is called {', '.join(unknown)!r}.", hint="Formats: " + ", ".join(FORMATS))
+    if order.measure is not None:
+        gates.reference_of(order.formats)
     if out.exists():
         raise ReleaseError(f"{out} exists already.", hint="A release is made whole: name a new folder.")
     from mnemosyne.training import base as bases
@@ -157,7 +157,8 @@ def _make(making: Making, settings: Settings, tell: Tell) -> dict[str, Any]:
             os.rename(file, folder / file.name)
         merged.rmdir()
     _write_modelfile(making)
-    text = card.card(record, making.adapter.run, [*evaluations, *order.evaluations])
+    further = [one for one in order.evaluations if one not in evaluations]
+    text = card.card(record, making.adapter.run, [*evaluations, *further])
     (folder / "README.md").write_text(text, encoding="utf-8")
     (folder / "release.json").write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
     write_sums(folder)

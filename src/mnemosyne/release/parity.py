@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -193,13 +193,3 @@ def from_llamacpp(model: Model, asked: Sequence[Probe]) -> list[list[int]]:
     finally:
         server.close()
     return answers
-
-
-Ask = Callable[[], Sequence[Sequence[int]]]
-"""The greedy answers of one form."""
-
-
-def check(references: Sequence[Reference], forms: Mapping[str, Ask], asked: Sequence[Probe]) -> list[Agreement]:
-    """Every form against the reference, one form in memory at a time."""
-    ids = [probe.id for probe in asked]
-    return [compare(form, references, ask(), ids) for form, ask in forms.items()]
