@@ -184,7 +184,7 @@ SELECT active::text FROM clients
 -- rows in a list
 SELECT 1 FROM samples WHERE (matrix, priority) IN (('Raw Milk', 'Urgent'))
 -- postgres: SELECT 1 FROM samples WHERE (matrix, priority) IN (('Raw Milk', 'Urgent'))
--- duckdb: SELECT 1 FROM samples WHERE (matrix, priority) IN (('Raw Milk', 'Urgent'))
+-- duckdb: SELECT 1 FROM samples WHERE ((matrix = 'Raw Milk' AND priority = 'Urgent'))
 -- sqlite: SELECT 1 FROM samples WHERE (matrix, priority) IN (VALUES ('Raw Milk', 'Urgent'))
 
 -- any of a query

@@ -76,10 +76,9 @@ def test_a_wrong_name_is_answered_with_the_nearest_ones(sql: str, words: str, la
     [
         ("SELECT 1 FROM clients c CROSS JOIN LATERAL (SELECT s.sample_id FROM samples s "
          "WHERE s.client_id = c.client_id LIMIT 2) AS x", "sqlite", "LATERAL"),
-        ("SELECT status, COUNT(*) FROM samples GROUP BY ROLLUP (status)", "sqlite", "ROLLUP"),
-        ("SELECT client_id FROM samples EXCEPT ALL SELECT client_id FROM clients", "sqlite", "EXCEPT ALL"),
-        ("SELECT sample_id FROM samples ORDER BY received_date FETCH FIRST 3 ROWS WITH TIES", "duckdb", "WITH TIES"),
-        ("SELECT INITCAP(matrix) FROM samples", "duckdb", "INITCAP"),
+        ("SELECT status, matrix, COUNT(*) FROM samples GROUP BY ROLLUP (status)", "sqlite", "ROLLUP"),
+        ("SELECT DISTINCT matrix FROM samples ORDER BY matrix FETCH FIRST 3 ROWS WITH TIES", "duckdb", "WITH TIES"),
+        ("SELECT WIDTH_BUCKET(client_id, 10, 1, 3) FROM samples", "duckdb", "WIDTH_BUCKET"),
         ("SELECT EXTRACT(DAY FROM reported_date - received_date) FROM samples", "sqlite", "already in days"),
         ("SELECT sample_id FROM samples WHERE reported_date - received_date > INTERVAL '3 days'", "sqlite",
          "interval"),

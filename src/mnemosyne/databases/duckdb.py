@@ -84,12 +84,19 @@ class DuckDBDatabase:
         self._connection.close()
 
 
+_INITCAP = r"""CREATE OR REPLACE TEMP MACRO mn_initcap(x) AS array_to_string([upper(word[1]) || lower(word[2:])
+    FOR word IN regexp_extract_all(x, '[\p{L}\p{N}]+|[^\p{L}\p{N}]+')], '')"""
+"""INITCAP, which DuckDB lacks; a cursor sees only what it made itself."""
+
+
 def _run(cursor: Any, sql: str, limits: Limits) -> Result | Failure:
     import duckdb
 
     start = time.perf_counter()
     with Deadline(limits.timeout_seconds, lambda _: cursor.interrupt()) as deadline:
         try:
+            if "MN_INITCAP" in sql:
+                cursor.execute(_INITCAP)
             columns, cells = _start(cursor, sql)
             rows, truncated = capped(_rows(cursor, cells, deadline), limits.max_rows, limits.max_bytes)
             return Result(columns, rows, truncated, time.perf_counter() - start)

@@ -70,6 +70,9 @@ class SQLiteDatabase:
         self._lock = threading.Lock()
         self._connection = _connect(self._path)
         _check(self._connection, self._path)
+        self._connection.execute(
+            "SELECT value FROM json_each('[]')"
+        ).fetchall()  # made once, which the authorizer forbids
         self._connection.set_authorizer(_authorizer(_functions(self._connection)))
 
     def schema(self) -> Schema:

@@ -9,6 +9,8 @@ from __future__ import annotations
 import json
 import math
 from collections import Counter
+from collections.abc import Iterable
+from fractions import Fraction
 from functools import cmp_to_key
 from typing import Any
 
@@ -120,7 +122,7 @@ def _compare(a: Any, b: Any) -> int:
 
 
 class ArrayAgg(StringAgg):
-    """The same arguments as `StringAgg`; the list as JSON, as `cells` writes lists. It keeps NULL."""
+    """As `StringAgg`, the kind of the items for the separator; a list in JSON, as `cells` writes it, with NULL."""
 
     def step(self, *row: Any) -> None:
         """One more value."""
@@ -133,7 +135,13 @@ class ArrayAgg(StringAgg):
         self.rows.remove(row)
 
     def _result(self) -> str:
-        return json.dumps([row[0] for row in self._ordered()], ensure_ascii=False)
+        return array_text(self.rows[0][1], [row[0] for row in self._ordered()])
+
+
+def array_text(kind: str, items: Iterable[Any]) -> str:
+    """A list as `cells` writes it; SQLite keeps booleans (`b`) as numbers and exact numbers (`f`) as whole ones."""
+    as_kind = {"b": bool, "f": float}.get(kind, lambda item: item)
+    return json.dumps([item if item is None else as_kind(item) for item in items], ensure_ascii=False)
 
 
 class IntervalMax(_Kept):
@@ -150,17 +158,139 @@ class IntervalMin(_Kept):
         return min((row[0] for row in self.rows), key=lambda step: intervals.seconds(intervals.decode(step)))
 
 
-class _Spread(_Kept):
+class _Parts:
+    """The sum of intervals, months, days and microseconds apart."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.sums = [0, 0, 0]
+
+    def step(self, interval: str | None) -> None:
+        """One more value."""
+        self._add(interval, 1)
+
+    def inverse(self, interval: str | None) -> None:
+        """One value less."""
+        self._add(interval, -1)
+
+    def _add(self, interval: str | None, sign: int) -> None:
+        if interval is not None:
+            self.count += sign
+            self.sums = [old + sign * new for old, new in zip(self.sums, intervals.decode(interval), strict=True)]
+
+    def value(self) -> str | None:
+        """The sum."""
+        return intervals.encode((self.sums[0], self.sums[1], self.sums[2])) if self.count else None
+
+    def finalize(self) -> str | None:
+        """The same at the end."""
+        return self.value()
+
+
+class IntervalSum(_Parts):
+    """SUM of intervals."""
+
+
+class IntervalAvg(_Parts):
+    """AVG of intervals."""
+
+    def value(self) -> str | None:
+        """The sum, divided."""
+        if not self.count:
+            return None
+        return intervals.encode(intervals.times((self.sums[0], self.sums[1], self.sums[2]), Fraction(1, self.count)))
+
+
+class IntervalPercentile(_Kept):
+    """(interval, fraction, downwards)."""
+
+    def _result(self) -> str:
+        _, fraction, down = self.rows[0]
+        values = sorted((intervals.decode(row[0]) for row in self.rows), key=intervals.seconds)
+        place = (1 - fraction if down else fraction) * (len(values) - 1)
+        low = values[math.floor(place)]
+        high = values[min(math.floor(place) + 1, len(values) - 1)]
+        gap = intervals.times((high[0] - low[0], high[1] - low[1], high[2] - low[2]), place - math.floor(place))
+        return intervals.encode((low[0] + gap[0], low[1] + gap[1], low[2] + gap[2]))
+
+
+_SHIFT = 1074
+"""Every float is a whole number of 2 to the power of -1074."""
+
+
+def _exact(value: Any) -> int:
+    above, below = float(value).as_integer_ratio()
+    return above << (_SHIFT - below.bit_length() + 1)
+
+
+def _ratio(above: int, below: int, shift: int) -> float:
+    """A quotient of large whole numbers, rounded once."""
+    return above / (below << shift)
+
+
+class _Sums:
+    """Exact sums of numbers and their products, so that a moving frame takes rows out again without a trace."""
+
+    columns = 1
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.odd = 0
+        self.first = [0, 0]
+        self.second = [0, 0, 0]
+
+    def step(self, *row: Any) -> None:
+        """One more row."""
+        self._add(row, 1)
+
+    def inverse(self, *row: Any) -> None:
+        """One row less."""
+        self._add(row, -1)
+
+    def _add(self, row: tuple[Any, ...], sign: int) -> None:
+        if None in row:
+            return
+        self.count += sign
+        if not all(math.isfinite(value) for value in row):
+            self.odd += sign
+            return
+        y = _exact(row[0])
+        self.first[0] += sign * y
+        self.second[0] += sign * y * y
+        if self.columns == 2:
+            x = _exact(row[1])
+            self.first[1] += sign * x
+            self.second[1] += sign * x * x
+            self.second[2] += sign * y * x
+
+    def value(self) -> float | None:
+        """The result so far; NaN, which SQLite shows as NULL, where a value is no finite number."""
+        if not self.count:
+            return None
+        return math.nan if self.odd else self._result()
+
+    def finalize(self) -> float | None:
+        """The same at the end."""
+        return self.value()
+
+    def _result(self) -> float | None:
+        raise NotImplementedError
+
+    def moment(self, which: int) -> int:
+        """`count` times the sum of squares about the mean, exact: of y, of x, of y and x."""
+        left, right = ((0, 0), (1, 1), (0, 1))[which]
+        return self.count * self.second[which] - self.first[left] * self.first[right]
+
+
+class _Spread(_Sums):
     sample = True
     root = False
 
     def _result(self) -> float | None:
-        values = [float(row[0]) for row in self.rows]
-        divisor = len(values) - self.sample
+        divisor = self.count - self.sample
         if divisor == 0:
             return None
-        mean = math.fsum(values) / len(values)
-        variance = math.fsum((value - mean) ** 2 for value in values) / divisor
+        variance = _ratio(self.moment(0), self.count * divisor, 2 * _SHIFT)
         return math.sqrt(variance) if self.root else variance
 
 
@@ -187,79 +317,66 @@ class StddevPop(_Spread):
     root = True
 
 
-class _Pairs(_Kept):
+class _Pairs(_Sums):
     """Aggregates of (y, x)."""
 
-    def step(self, *row: Any) -> None:
-        if None not in row:
-            super().step(*row)
-
-    def inverse(self, *row: Any) -> None:
-        if None not in row:
-            super().inverse(*row)
-
-    def sums(self) -> tuple[int, float, float, float, float, float]:
-        """n, mean of y and of x, and the sums of squares yy, xx, yx about the means."""
-        n = len(self.rows)
-        mean_y = math.fsum(row[0] for row in self.rows) / n
-        mean_x = math.fsum(row[1] for row in self.rows) / n
-        yy = math.fsum((row[0] - mean_y) ** 2 for row in self.rows)
-        xx = math.fsum((row[1] - mean_x) ** 2 for row in self.rows)
-        yx = math.fsum((row[0] - mean_y) * (row[1] - mean_x) for row in self.rows)
-        return n, mean_y, mean_x, yy, xx, yx
+    columns = 2
 
 
 class Corr(_Pairs):
     """CORR(y, x)."""
 
     def _result(self) -> float | None:
-        _, _, _, yy, xx, yx = self.sums()
-        return yx / math.sqrt(yy * xx) if yy > 0 and xx > 0 else None
+        yy, xx = self.moment(0), self.moment(1)
+        if yy == 0 or xx == 0:
+            return None
+        yx = self.moment(2)
+        size = min(math.sqrt((yx / yy) * (yx / xx)), 1.0)
+        return -size if yx < 0 else size
 
 
 class CovarPop(_Pairs):
     """COVAR_POP(y, x)."""
 
     def _result(self) -> float:
-        n, *_, yx = self.sums()
-        return yx / n
+        return _ratio(self.moment(2), self.count * self.count, 2 * _SHIFT)
 
 
 class CovarSamp(_Pairs):
     """COVAR_SAMP(y, x)."""
 
     def _result(self) -> float | None:
-        n, *_, yx = self.sums()
-        return yx / (n - 1) if n > 1 else None
+        return _ratio(self.moment(2), self.count * (self.count - 1), 2 * _SHIFT) if self.count > 1 else None
 
 
 class RegrSlope(_Pairs):
     """REGR_SLOPE(y, x)."""
 
     def _result(self) -> float | None:
-        _, _, _, _, xx, yx = self.sums()
-        return yx / xx if xx > 0 else None
+        return self.moment(2) / self.moment(1) if self.moment(1) else None
 
 
 class RegrIntercept(_Pairs):
     """REGR_INTERCEPT(y, x)."""
 
     def _result(self) -> float | None:
-        _, mean_y, mean_x, _, xx, yx = self.sums()
-        return mean_y - mean_x * yx / xx if xx > 0 else None
+        xx = self.moment(1)
+        if not xx:
+            return None
+        return _ratio(self.first[0] * xx - self.first[1] * self.moment(2), self.count * xx, _SHIFT)
 
 
 class RegrR2(_Pairs):
     """REGR_R2(y, x)."""
 
     def _result(self) -> float | None:
-        _, _, _, yy, xx, yx = self.sums()
-        if xx == 0:
+        yy, xx = self.moment(0), self.moment(1)
+        if not xx:
             return None
-        return yx**2 / (xx * yy) if yy > 0 else 1.0
+        return self.moment(2) ** 2 / (xx * yy) if yy else 1.0
 
 
-AGGREGATES: dict[str, type[_Kept]] = {
+AGGREGATES: dict[str, type[_Kept | _Parts | _Sums]] = {
     "percentile_cont": PercentileCont,
     "percentile_disc": PercentileDisc,
     "mode": Mode,
@@ -267,6 +384,9 @@ AGGREGATES: dict[str, type[_Kept]] = {
     "array_agg": ArrayAgg,
     "interval_max": IntervalMax,
     "interval_min": IntervalMin,
+    "interval_sum": IntervalSum,
+    "interval_avg": IntervalAvg,
+    "interval_percentile": IntervalPercentile,
     "var_samp": VarSamp,
     "var_pop": VarPop,
     "stddev_samp": StddevSamp,

@@ -8,6 +8,7 @@ deadline of the query (`sqlite_clock`) before it starts.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 import sqlite3
@@ -33,12 +34,14 @@ MAX_SECONDS = 1.0
 
 def register(connection: sqlite3.Connection) -> None:
     """Make every function known to a connection."""
-    from mnemosyne.databases import sqlite_aggregates, sqlite_moments
+    from mnemosyne.databases import sqlite_aggregates, sqlite_arrays, sqlite_moments
 
-    for name, function in {**SCALARS, **sqlite_moments.SCALARS}.items():
+    for name, function in {**SCALARS, **sqlite_arrays.SCALARS, **sqlite_moments.SCALARS}.items():
         connection.create_function(f"mn_{name}", -1, _strict(function), deterministic=True)
-    for name, function in TOLERANT.items():
+    for name, function in {**TOLERANT, **sqlite_arrays.TOLERANT}.items():
         connection.create_function(f"mn_{name}", -1, _timely(function), deterministic=True)
+    for name, function in {"lower": _lower, "upper": _upper}.items():
+        connection.create_function(name, 1, function, deterministic=True)
     for name, aggregate in sqlite_aggregates.AGGREGATES.items():
         connection.create_window_function(f"mn_{name}", -1, aggregate)
 
@@ -128,11 +131,11 @@ _FALSE = ("f", "false", "n", "no", "off", "0")
 # Patterns ---------------------------------------------------------------------------------------------------------
 
 _POSIX = {
-    "[:alpha:]": "a-zA-Z",
+    "[:alpha:]": r"\p{L}",
     "[:digit:]": "0-9",
-    "[:alnum:]": "a-zA-Z0-9",
-    "[:upper:]": "A-Z",
-    "[:lower:]": "a-z",
+    "[:alnum:]": r"\p{L}\p{N}",
+    "[:upper:]": r"\p{Lu}",
+    "[:lower:]": r"\p{Ll}",
     "[:space:]": r"\s",
     "[:punct:]": r"!-/:-@\[-`{-~",
     "[:xdigit:]": "0-9A-Fa-f",
@@ -170,6 +173,12 @@ def _regexp(text: object, pattern: str, flags: str = "") -> int:
 
 def _regexp_count(text: object, pattern: str) -> int:
     return sum(1 for _ in _compiled(pattern, "").finditer(_searched(text), timeout=_seconds()))
+
+
+def _regexp_match(text: object, pattern: str, flags: str = "") -> str | None:
+    """The groups of the first match, as a list; the whole match when there are none."""
+    found = _compiled(pattern, flags).search(_searched(text), timeout=_seconds())
+    return None if found is None else json.dumps(found.groups() or (found[0],), ensure_ascii=False)
 
 
 def _regexp_substr(text: object, pattern: str) -> str | None:
@@ -220,6 +229,34 @@ def _similar(text: object, pattern: str) -> int:
 
 
 # Text -------------------------------------------------------------------------------------------------------------
+
+
+def _lower(text: object) -> Cell | bytes:
+    """LOWER knows all letters; SQLite's own only those of ASCII."""
+    if isinstance(text, str) and text.isascii():
+        return text.lower()
+    return "".join(map(_low, _text(text))) if isinstance(text, str) else _unlettered(text)
+
+
+def _upper(text: object) -> Cell | bytes:
+    if isinstance(text, str) and text.isascii():
+        return text.upper()
+    return "".join(map(_high, _text(text))) if isinstance(text, str) else _unlettered(text)
+
+
+def _unlettered(value: object) -> Cell | bytes:
+    return value if value is None or isinstance(value, bytes) else _text(value)
+
+
+def _low(letter: str) -> str:
+    """One letter stays one letter, as in PostgreSQL."""
+    changed = letter.lower()
+    return changed if len(changed) == 1 else letter
+
+
+def _high(letter: str) -> str:
+    changed = letter.upper()
+    return changed if len(changed) == 1 else letter
 
 
 def _bounded(text: str) -> str:
@@ -281,6 +318,18 @@ def _repeat(text: object, times: int) -> str:
     return _text(text) * max(times, 0)
 
 
+def _chr(code: int) -> str:
+    if code == 0:
+        raise ValueError("null character not permitted")
+    return chr(code)
+
+
+def _overlay(text: object, new: str, start: int, length: int | None = None) -> str:
+    written = _text(text)
+    end = start + (len(new) if length is None else length)
+    return written[: max(start - 1, 0)] + new + written[max(end - 1, 0) :]
+
+
 def _translate(text: object, old: str, new: str) -> str:
     table: dict[int, str | None] = {}
     for index, letter in enumerate(old):
@@ -300,6 +349,7 @@ SCALARS: dict[str, Callable[..., object]] = {
     "regexp": _regexp,
     "regexp_count": _regexp_count,
     "regexp_substr": _regexp_substr,
+    "regexp_match": _regexp_match,
     "regexp_replace": _regexp_replace,
     "like": _like,
     "ilike": _ilike,
@@ -314,6 +364,10 @@ SCALARS: dict[str, Callable[..., object]] = {
     "rpad": _rpad,
     "repeat": _repeat,
     "translate": _translate,
+    "ascii": lambda text: ord(_text(text)[0]) if _text(text) else 0,
+    "chr": _chr,
+    "md5": lambda text: hashlib.md5(_text(text).encode(), usedforsecurity=False).hexdigest(),
+    "overlay": _overlay,
     "starts_with": lambda text, prefix: int(_text(text).startswith(_text(prefix))),
 }
 """NULL in, NULL out."""

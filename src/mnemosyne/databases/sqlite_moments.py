@@ -86,13 +86,7 @@ def _times(step: object, count: float) -> str:
     months, days, micros = parts_of(step)
     if isinstance(count, int):
         return intervals.encode((months * count, days * count, micros * count))
-    exact_months = months * count
-    whole_months = int(exact_months)
-    exact_days = days * count + (exact_months - whole_months) * 30
-    whole_days = int(exact_days)
-    return intervals.encode(
-        (whole_months, whole_days, round(micros * count + (exact_days - whole_days) * 86400 * intervals.SECOND))
-    )
+    return intervals.encode(intervals.times((months, days, micros), count))
 
 
 def _seconds_interval(seconds: float) -> str:
@@ -248,7 +242,7 @@ def _to_char_number(value: float, template: str, binary: int = 0) -> str:
         kept = after.rstrip("0")
         after = kept.ljust(form.decimal_zeros, "0")
     text = whole + ("." + after if form.point else "")
-    if exact < 0 and rounded:
+    if exact < 0 and (rounded or binary):
         text = "-" + text
     return (text if not form.fill else text.rjust(form.width + 1)) + form.suffix
 

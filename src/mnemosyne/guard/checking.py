@@ -63,7 +63,7 @@ def _stable(tree: exp.Expression, schema: Schema, target: Dialect) -> str:
     printed = printing.render(tree, target)
     for _ in range(3):
         again = printing.parse(printed, target)
-        allow.inspect(again, ours=target == "sqlite")
+        allow.inspect(again, ours=target != "postgres")
         Resolver(catalogue_of(schema, None), target, target).query(again, None, {})
         names = printing.settle_identifiers(again, target)
         before, printed = printed, printing.render(again, target)

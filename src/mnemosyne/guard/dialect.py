@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 from sqlglot import exp
 
-from mnemosyne.guard import sqlite_aggregates, sqlite_dates, sqlite_queries, sqlite_texts, sqlite_values
+from mnemosyne.guard import scales, shapes, sqlite_aggregates, sqlite_dates, sqlite_queries, sqlite_texts, sqlite_values
 from mnemosyne.guard.annotate import annotate
 from mnemosyne.guard.kinds import kind_of
 from mnemosyne.guard.query import Dialect
@@ -38,8 +38,9 @@ _HINT = "Say it with simpler SQL."
 
 
 def _to_sqlite(tree: exp.Expression, schema: Schema) -> exp.Expression:
-    tree = sqlite_queries.reshape(tree)
+    tree = sqlite_queries.reshape(shapes.plain(tree))
     annotate(tree, schema)
+    scales.declare(tree, schema)
     tree = rewrite(tree, _SQLITE)
     sqlite_queries.finish(tree)
     return tree

@@ -7,10 +7,10 @@ from collections.abc import Mapping
 
 from sqlglot import exp
 
-from mnemosyne.guard import templates
+from mnemosyne.guard import duckdb_lists, duckdb_patterns, shapes, templates
 from mnemosyne.guard.annotate import annotate
 from mnemosyne.guard.kinds import DAYS, NUMBERS, TIMES, WHOLE, kind_of, marked
-from mnemosyne.guard.sqlite_queries import refuse_ties
+from mnemosyne.guard.scales import refuse_quotient
 from mnemosyne.guard.trees import (
     Node,
     Rule,
@@ -18,6 +18,7 @@ from mnemosyne.guard.trees import (
     bare,
     call,
     data_type,
+    format_pieces,
     is_text,
     joined,
     literal,
@@ -30,6 +31,7 @@ from mnemosyne.schema import Schema
 
 def translate(tree: Node, schema: Schema) -> Node:
     """A PostgreSQL query as DuckDB reads it."""
+    tree = shapes.plain(tree)
     annotate(tree, schema)
     return rewrite(tree, RULES)
 
@@ -68,8 +70,9 @@ def _cast(node: Node) -> Node | None:
     to = node.args["to"]
     if to.this == exp.DataType.Type.DECIMAL:
         return _to_scale(node, to) if to.expressions else _to_numeric(node)
-    if to.this in exp.DataType.TEXT_TYPES and _is_double(node.this):
-        return _text(node.this)
+    if to.this in exp.DataType.TEXT_TYPES:
+        written = _text(node.this)
+        return None if written is node.this else written
     return None
 
 
@@ -78,6 +81,9 @@ def _to_numeric(node: Node) -> Node:
     inner = bare(node.this)
     if isinstance(inner, exp.IntDiv):
         return inner
+    if isinstance(inner, exp.Literal) and _PLAIN_NUMBER.fullmatch(inner.name):
+        places = len(inner.name.partition(".")[2])
+        return marked(exp.Cast(this=node.this, to=data_type(f"DECIMAL(38, {places})")), "numeric")
     return marked(exp.Cast(this=node.this, to=data_type("DOUBLE")), "numeric")
 
 
@@ -93,6 +99,7 @@ def _to_scale(node: Node, to: exp.DataType) -> Node | None:
 
 
 _PLACES = 12
+_PLAIN_NUMBER = re.compile(r"[+-]?\d{1,20}(\.\d{1,15})?")
 
 
 def _is_double(node: Node) -> bool:
@@ -104,6 +111,7 @@ def _is_double(node: Node) -> bool:
 def _text(node: Node) -> Node:
     """A float as PostgreSQL writes it: 5.0 is `5`."""
     if not _is_double(node):
+        refuse_quotient(node)
         return node
     plain = exp.Cast(this=node, to=data_type("TEXT"))
     return marked(
@@ -118,6 +126,13 @@ def _piped(node: Node) -> None:
 
 def _concatenated(node: Node) -> None:
     node.set("expressions", [short_bool(item) if kind_of(item) == "bool" else _text(item) for item in node.expressions])
+
+
+def _format(node: Node) -> Node:
+    """FORMAT(template, …) with `%s` only."""
+    made = exp.Concat(expressions=format_pieces(node), safe=True, coalesce=True)
+    _concatenated(made)
+    return marked(made, "text")
 
 
 def _any_of(node: Node) -> Node | None:
@@ -146,17 +161,6 @@ def _string_agg(node: Node) -> None:
     if isinstance(node.this, exp.Distinct):
         value = node.this.expressions[0]
         node.set("this", exp.Order(this=node.this, expressions=[exp.Ordered(this=value.copy(), nulls_first=False)]))
-
-
-def _rows(node: Node) -> None:
-    """`(day, id) > ('2026-01-01', 'A')`: DuckDB does not read text as a date inside a row."""
-    left, right = node.this, node.expression
-    if not isinstance(left, exp.Tuple) or not isinstance(right, exp.Tuple):
-        return
-    for one, other in zip(left.expressions, right.expressions, strict=False):
-        for text, value in ((one, other), (other, one)):
-            if is_text(text) and kind_of(value) in TIMES:
-                text.replace(exp.Cast(this=text.copy(), to=data_type("timestamp")))
 
 
 def _round(node: Node) -> Node | None:
@@ -245,20 +249,36 @@ def _piece(node: Node, field: templates.Field) -> Node:
 
 
 def _to_char_number(node: Node, template: str) -> Node:
+    """The digits as FORMAT writes them; as many `#` as digits where the number is too long."""
     form = templates.number(template)
-    if form is None or form.zeros < 1 or form.decimals != form.decimal_zeros:
+    optional = form is not None and (form.zeros < 1 or (form.decimals != form.decimal_zeros and not form.fill))
+    if form is None or optional or (form.grouped and form.zeros > 1):
         raise Untranslatable(f"TO_CHAR of a number with the template {template!r} has no equal in DuckDB.", node)
-    number = node.this
-    if kind_of(number) == "numeric":
-        exact = exp.Cast(this=number, to=data_type("DECIMAL(38, 12)"))
+    number = exp.Cast(this=node.this, to=data_type("DOUBLE"))
+    if kind_of(node.this) == "numeric":
+        exact = exp.Cast(this=node.this, to=data_type("DECIMAL(38, 12)"))
         number = exp.Cast(this=exp.Round(this=exact, decimals=literal(form.decimals)), to=data_type("DOUBLE"))
-    written = f"{{:{',' if form.grouped else ''}.{form.decimals}f}}"
-    text: Node = exp.Format(this=literal(written), expressions=[number])
+    digits = form.zeros + (form.decimals + 1 if form.point else 0)
+    limit = exp.Literal.number(f"{10**form.whole - 5 * 10.0 ** -(form.decimals + 1):.{form.decimals + 1}f}")
+    overflow = "#" * form.whole + ("." + "#" * form.decimals if form.point else "")
+    text: Node = exp.Case(
+        ifs=[
+            exp.If(this=exp.GTE(this=exp.Abs(this=number.copy()), expression=limit), true=literal(overflow)),
+            exp.If(this=exp.LT(this=number.copy(), expression=literal(0)), true=_formatted(number, form, digits + 1)),
+        ],
+        default=_formatted(number.copy(), form, digits),
+    )
     if form.fill:
         text = call("LPAD", text, form.width + 1, " ", kind="text")
     if form.suffix:
         text = joined([text, literal(form.suffix)])
     return marked(text, "text")
+
+
+def _formatted(number: Node, form: templates.NumberTemplate, width: int) -> Node:
+    zeros = f"0{width}" if form.zeros > 1 else ""
+    written = f"{{:{zeros}{',' if form.grouped else ''}.{form.decimals}f}}"
+    return exp.Format(this=literal(written), expressions=[number])
 
 
 # Patterns and the rest ------------------------------------------------------------------------------------------
@@ -273,17 +293,6 @@ def _similar(node: Node) -> Node:
     return marked(exp.RegexpFullMatch(this=node.this, expression=literal(regular)), "bool")
 
 
-def _substring(node: Node) -> Node | None:
-    """SUBSTRING(x FROM 'pattern'): nothing found is NULL."""
-    start = node.args.get("start")
-    if not is_text(start):
-        return None
-    assert isinstance(start, exp.Expression)
-    if "(" in start.name.replace("(?:", "").replace("\\(", ""):
-        raise Untranslatable("SUBSTRING with a group in its pattern has no equal in DuckDB.", node)
-    return marked(exp.Nullif(this=call("REGEXP_EXTRACT", node.this, start), expression=exp.Literal.string("")), "text")
-
-
 def _missing(name: str) -> Rule:
     def rule(node: Node) -> Node:
         raise Untranslatable(f"{name} has no equal in DuckDB.", node)
@@ -296,7 +305,12 @@ def _named(node: Node) -> Node | None:
     low = node.name.lower()
     if low == "every":
         return exp.LogicalAnd(this=node.expressions[0])
-    if low == "isfinite" or low not in _MISSING:
+    if low == "cardinality":
+        return call("LEN", *node.expressions, kind="int")
+    above = node.parent
+    while isinstance(above, exp.Paren):
+        above = above.parent
+    if low == "isfinite" or low not in _MISSING or (low == "regexp_match" and isinstance(above, exp.Bracket)):
         return None
     raise Untranslatable(f"The function {low} has no equal in DuckDB.", node)
 
@@ -317,13 +331,10 @@ RULES: Mapping[type[exp.Expression], Rule] = {
     exp.DPipe: _piped,
     exp.Concat: _concatenated,
     exp.ConcatWs: _concatenated,
-    exp.Fetch: refuse_ties,
+    exp.Format: _format,
     exp.TimeToStr: _to_char,
     exp.ToChar: _to_char,
     exp.SimilarTo: _similar,
-    exp.Substring: _substring,
-    exp.Initcap: _missing("INITCAP"),
-    exp.WidthBucket: _missing("WIDTH_BUCKET"),
     exp.JustifyDays: _missing("JUSTIFY_DAYS"),
     exp.JustifyHours: _missing("JUSTIFY_HOURS"),
     exp.JustifyInterval: _missing("JUSTIFY_INTERVAL"),
@@ -331,6 +342,7 @@ RULES: Mapping[type[exp.Expression], Rule] = {
     exp.ILike: _any_of,
     exp.GroupConcat: _string_agg,
     exp.Interval: _interval,
-    **dict.fromkeys((exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE), _rows),
+    **duckdb_lists.RULES,
+    **duckdb_patterns.RULES,
     exp.Anonymous: _named,
 }

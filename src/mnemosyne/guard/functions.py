@@ -9,7 +9,7 @@ from sqlglot import exp
 
 from mnemosyne.guard.equivalents import OTHERWISE, way
 from mnemosyne.guard.refused import Refused
-from mnemosyne.guard.words import OURS, word_set
+from mnemosyne.guard.words import LIST_TABLE, OURS, word_set
 
 CLASSES: frozenset[type[Any]] = frozenset(
     getattr(exp, name)
@@ -20,7 +20,7 @@ CLASSES: frozenset[type[Any]] = frozenset(
     Substring Left Right Replace Reverse Repeat Pad StrPosition SplitPart Concat ConcatWs RegexpReplace
     RegexpLike RegexpILike RegexpCount RegexpExtract RegexpExtractAll RegexpInstr RegexpSubstr RegexpSplit
     RegexpFullMatch Translate Ascii Chr Unicode Contains StartsWith EndsWith Overlay ByteLength BitLength
-    Space Levenshtein Substring SubstringIndex Soundex ToChar ToNumber TimeToStr StrToDate StrToTime
+    Space Levenshtein MD5 Substring SubstringIndex Soundex ToChar ToNumber TimeToStr StrToDate StrToTime
     UnixToTime TimeToUnix TsOrDsToDate TsOrDsToTimestamp TsOrDsAdd TsOrDsDiff TsOrDsToDateStr DateStrToDate
     TimeStrToTime TimeStrToDate DateTrunc TimestampTrunc DatetimeTrunc TimeTrunc Extract DateFromParts
     TimestampFromParts TimeFromParts MakeInterval DateAdd DateSub DateDiff DatetimeAdd DatetimeSub
@@ -35,7 +35,7 @@ CLASSES: frozenset[type[Any]] = frozenset(
     BitwiseOrAgg BitwiseXorAgg RowNumber Rank DenseRank PercentRank CumeDist Ntile Lag Lead First Last
     FirstValue LastValue NthValue ArraySize ArrayToString StringToArray Split ArrayContains ArrayPosition
     ArrayConcat ArrayAppend ArrayRemove ArrayPrepend ArrayDistinct ArraySort ArrayMax ArrayMin If Typeof IsNan
-    IsInf JSONExtract JSONExtractScalar JSONBExtract JSONBExtractScalar GenerateSeries ExplodingGenerateSeries
+    IsInf JSONExtract JSONExtractScalar JSONBExtract JSONBExtractScalar GenerateSeries Explode ExplodingGenerateSeries
     Format
     """
     )
@@ -75,7 +75,7 @@ def inspect_call(node: exp.Expression, ours: bool = False) -> None:
     """
     if isinstance(node, exp.Anonymous):
         name = node.this if isinstance(node.this, str) else ""
-        if name.lower() not in NAMES and not (ours and name.lower() in OURS):
+        if name.lower() not in NAMES and not (ours and name.lower() in OURS | {LIST_TABLE}):
             raise not_allowed(node.name)
         if name.lower() in ("printf", "format") and node.expressions:
             _bounded_format(node)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from fractions import Fraction
 
 Parts = tuple[int, int, int]
 """Months, days, microseconds."""
@@ -94,3 +95,10 @@ def epoch(parts: Parts) -> float:
     years, months = divmod(abs(parts[0]), 12)
     sign = -1 if parts[0] < 0 else 1
     return sign * (years * 365.25 + months * 30) * 86400 + parts[1] * 86400 + parts[2] / SECOND
+
+
+def times(parts: Parts, factor: float | Fraction) -> Parts:
+    """A part of a month becomes days, a part of a day becomes time, as in PostgreSQL."""
+    months = parts[0] * factor
+    days = parts[1] * factor + (months - int(months)) * 30
+    return int(months), int(days), round(parts[2] * factor + (days - int(days)) * 86400 * SECOND)

@@ -104,6 +104,20 @@ def element_kind(node: exp.Expression) -> Kind:
     return _fold(list(array.expressions)) if array is not None else "unknown"
 
 
+def item_kind(node: exp.Expression) -> Kind:
+    """The kind of what `list[1]` takes from a list."""
+    while isinstance(node, (exp.Paren, exp.Filter)):
+        node = node.this
+    if isinstance(node, exp.ArrayAgg):
+        return _this(node)
+    if isinstance(node, exp.Array):
+        return _fold(list(node.expressions))
+    if isinstance(node, exp.WithinGroup):
+        return "float"
+    text = isinstance(node, exp.StringToArray) or (isinstance(node, exp.Anonymous) and "regexp" in node.name.lower())
+    return "text" if text else "unknown"
+
+
 def whole_days(step: exp.Expression | None) -> bool:
     """True for an interval that is written in days, weeks, months or years only."""
     if step is None:
@@ -215,12 +229,17 @@ def _average(node: exp.Expression) -> Kind:
 
 
 def _round(node: exp.Expression) -> Kind:
-    return "numeric" if _this(node) in WHOLE else _this(node)
+    """FLOOR, ROUND and their relatives take an integer for a float, and with a number of digits for an exact number."""
+    if _this(node) not in WHOLE:
+        return _this(node)
+    return "numeric" if node.args.get("decimals") is not None else "float"
 
 
 def _within(node: exp.Expression) -> Kind:
     ordered = node.expression.find(exp.Ordered)
     inner = _fold([ordered.this]) if ordered is not None else "unknown"
+    if isinstance(node.this.this, exp.Array):
+        return "array"
     return "float" if isinstance(node.this, exp.PercentileCont) and inner in NUMBERS else inner
 
 
@@ -232,7 +251,7 @@ _FUNCTIONS: dict[str, Kind] = {
     "age": "interval", "make_date": "date", "make_timestamp": "timestamp", "every": "bool", "bool_and": "bool",
     "bool_or": "bool", "cardinality": "int", "div": "numeric", "btrim": "text", "justify_days": "interval",
     "justify_interval": "interval", "justify_hours": "interval", "num_nulls": "int", "num_nonnulls": "int",
-    "array_length": "int", "octet_length": "int",
+    "array_length": "int", "octet_length": "int", "regexp_match": "array",
 }  # fmt: skip
 
 _RULES: dict[type[exp.Expression], object] = {
@@ -274,9 +293,12 @@ _RULES: dict[type[exp.Expression], object] = {
     exp.LogicalOr: "bool",
     exp.DPipe: "text",
     exp.Concat: "text",
+    exp.Format: "text",
     exp.ConcatWs: "text",
     exp.GroupConcat: "text",
     exp.ArrayAgg: "array",
+    exp.ArraySize: "int",
+    exp.Bracket: lambda node: item_kind(node.this),
     exp.Array: "array",
     exp.ArrayToString: "text",
     exp.StringToArray: "array",

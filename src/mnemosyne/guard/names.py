@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from sqlglot import exp
 
+from mnemosyne.guard import words
 from mnemosyne.guard.catalogue import is_system_name
 from mnemosyne.guard.grouping import settle
 from mnemosyne.guard.references import References
@@ -278,6 +279,10 @@ class Resolver(References):
         self._add_aliased(item, fields, scope, default=source)
 
     def _table_function(self, item: exp.Table, scope: Scope) -> None:
+        if self.written == "sqlite" and item.this.name.lower() == words.LIST_TABLE:
+            self._expression(item.this, scope)
+            self._add_aliased(item, [Field("value")], scope)
+            return
         if not isinstance(item.this, (exp.GenerateSeries, exp.Unnest)):
             raise Refused(
                 "function",

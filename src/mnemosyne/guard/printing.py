@@ -57,6 +57,8 @@ def parse(text: str, dialect: Dialect) -> exp.Expression:
         )
     statement = statements[0]
     if isinstance(statement, exp.Expression) and isinstance(statement, exp.Query):
+        if dialect == "postgres" and "date" in text.lower():
+            _write_casts_out(statement)
         if _ALL_OF.search(text):
             _read_all(statement)
         if "make_interval" in text.lower():
@@ -73,6 +75,14 @@ def _read_all(tree: exp.Expression) -> None:
     for node in list(tree.find_all(exp.Anonymous)):
         if node.name.upper() == "ALL" and len(node.expressions) == 1 and isinstance(node.parent, exp.Binary):
             node.replace(exp.All(this=exp.Paren(this=node.expressions[0])))
+
+
+def _write_casts_out(tree: exp.Expression) -> None:
+    """`DATE(x)` is `CAST(x AS DATE)`."""
+    for node in list(tree.find_all(exp.Date)):
+        written = isinstance(node.this, exp.Literal) and not node.this.name[:1].isdigit()  # DATE('now')
+        if node.this is not None and not written and not any(node.args.get(name) for name in ("zone", "expressions")):
+            node.replace(exp.Cast(this=node.this, to=exp.DataType.build("date")))
 
 
 _INTERVAL_PARTS = ("year", "month", "week", "day", "hour", "minute", "second")

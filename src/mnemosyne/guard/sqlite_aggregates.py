@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from sqlglot import exp
 
+from mnemosyne.guard import sqlite_arrays
 from mnemosyne.guard import sqlite_dates as dates
 from mnemosyne.guard.kinds import NUMBERS, kind_of, marked
+from mnemosyne.guard.sqlite_arrays import letter, matched, shown
 from mnemosyne.guard.sqlite_values import text_of
 from mnemosyne.guard.trees import Node, Rule, Untranslatable, bare, call, literal
 
@@ -19,16 +21,31 @@ def within_group(node: Node) -> Node:
     if isinstance(function, exp.Mode):
         return call("mn_mode", value, int(down), kind=kind)
     fraction = function.this
+    if isinstance(fraction, exp.Array):
+        return _several(node, fraction, function)
     if not isinstance(fraction, exp.Literal) or fraction.is_string or not 0 <= float(fraction.name) <= 1:
         raise Untranslatable("A percentile takes one written fraction from 0 to 1.", node)
     if isinstance(function, exp.PercentileDisc):
         return call("mn_percentile_disc", value, fraction, int(down), kind=kind)
     if kind == "interval":
-        seconds = call("mn_percentile_cont", dates.interval_seconds(value), fraction, int(down))
-        return call("mn_seconds_interval", seconds, kind="interval")
+        return call("mn_interval_percentile", value, fraction, int(down), kind="interval")
     if kind not in NUMBERS | {"unknown"}:
         raise Untranslatable("PERCENTILE_CONT takes numbers.", node)
     return call("mn_percentile_cont", value, fraction, int(down), kind="float")
+
+
+def _several(node: Node, fractions: exp.Array, function: Node) -> Node:
+    """PERCENTILE_CONT(ARRAY[0.25, 0.75]) is a list."""
+    single = [node.copy() for _ in fractions.expressions]
+    for one, fraction in zip(single, fractions.expressions, strict=True):
+        one.this.set("this", fraction.copy())
+    items = [within_group(one) for one in single]
+    kind = kind_of(items[0]) if items else "unknown"
+    if kind not in NUMBERS or not isinstance(function, exp.PercentileCont):
+        raise Untranslatable("Several percentiles at once are taken by PERCENTILE_CONT, of numbers.", node)
+    one_list = call("mn_array", letter(kind), *items, kind="array")
+    nothing = exp.Is(this=items[0].copy(), expression=exp.Null())
+    return marked(exp.Case(ifs=[exp.If(this=nothing, true=exp.Null())], default=one_list), "array")
 
 
 def string_agg(node: Node) -> Node:
@@ -49,7 +66,7 @@ def _strung(inner: Node, separator: Node, name: str = "mn_string_agg") -> Node:
         return marked(exp.GroupConcat(this=text_of(inner), separator=separator), "text")
     flags = ("d" if distinct else "-") + "".join(_direction(item) for item in order)
     keys = [item.this for item in order]
-    value = text_of(inner) if name == "mn_string_agg" else inner
+    value = text_of(inner) if name == "mn_string_agg" else shown(inner)
     return call(name, value, separator, flags, *keys, kind="text")
 
 
@@ -68,13 +85,15 @@ def array_agg(node: Node) -> Node | None:
         above = above.parent
     if isinstance(above, exp.ArrayToString):
         return None
-    made = _strung(node.this, literal(""), "mn_array_agg")
+    made = _strung(node.this, literal(letter(kind_of(node.this))), "mn_array_agg")
     return marked(made, "array")
 
 
 def array_text(node: Node) -> Node:
     """ARRAY_TO_STRING(ARRAY_AGG(x ORDER BY y), ', ')."""
     inner = bare(node.this)
+    if kind_of(inner) == "array" and not isinstance(inner, exp.ArrayAgg):
+        return call("mn_array_text", inner, node.expression, kind="text")
     if not isinstance(inner, exp.ArrayAgg):
         raise Untranslatable("ARRAY_TO_STRING takes ARRAY_AGG only.", node)
     return _strung(inner.this, node.expression)
@@ -97,6 +116,10 @@ def named(node: Node) -> Node | None:
         return dates.make_date(node)  # type: ignore[arg-type]
     if low == "age":
         return dates.age(node)  # type: ignore[arg-type]
+    if low == "cardinality":
+        return call("mn_array_length", *node.expressions, kind="int")
+    if low == "regexp_match":
+        return matched(node)
     if low == "num_nulls":
         tests: list[Node] = [exp.Paren(this=exp.Is(this=one, expression=exp.Null())) for one in node.expressions]
         total = tests[0]
@@ -176,7 +199,7 @@ RULES: dict[type[exp.Expression], Rule] = {
     exp.RegrR2: over_two("mn_regr_r2"),
     exp.BitwiseAndAgg: _refuse("BIT_AND"),
     exp.BitwiseOrAgg: _refuse("BIT_OR"),
-    exp.StringToArray: _refuse("STRING_TO_ARRAY"),
+    **sqlite_arrays.RULES,
     exp.Explode: _refuse("UNNEST outside FROM"),
     exp.ExplodingGenerateSeries: series,
 }

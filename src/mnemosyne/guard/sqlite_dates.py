@@ -257,8 +257,7 @@ def over_interval(node: Node) -> Node | None:
         return None
     if isinstance(node, (exp.Min, exp.Max)):
         return call("mn_interval_min" if isinstance(node, exp.Min) else "mn_interval_max", node.this, kind="interval")
-    node.set("this", interval_seconds(node.this))
-    return call("mn_seconds_interval", node, kind="interval")
+    return call("mn_interval_avg" if isinstance(node, exp.Avg) else "mn_interval_sum", node.this, kind="interval")
 
 
 def age(node: exp.Anonymous) -> Node:
@@ -434,7 +433,6 @@ RULES: dict[type[exp.Expression], Rule] = {
     exp.Date: lambda node: cast_date(exp.Cast(this=node.this, to=data_type("date"))),
     exp.UnixToTime: lambda node: call("DATETIME", node.this, "unixepoch", kind="timestamp"),
     exp.AtTimeZone: lambda node: _time_zone(node),
-    exp.Overlaps: lambda node: overlaps(node),
 }
 
 
@@ -442,10 +440,3 @@ def _time_zone(node: Node) -> Node:
     if node.args["zone"].name.upper() not in ("UTC", "GMT"):
         raise Untranslatable("Times in SQLite have no time zone.", node)
     return marked(node.this, "timestamp") if kind_of(node.this) == "timestamp" else as_timestamp(node.this)
-
-
-def overlaps(node: Node) -> Node:
-    """(a, b) OVERLAPS (c, d): the first of each pair is taken as its beginning."""
-    (a, b), (c, d) = node.this.expressions, node.expression.expressions
-    meet = exp.and_(exp.LT(this=a, expression=d), exp.LT(this=c, expression=b))
-    return marked(exp.Paren(this=exp.or_(meet, exp.EQ(this=a.copy(), expression=c.copy()))), "bool")

@@ -14,7 +14,7 @@ from mnemosyne.guard.trees import Node, Untranslatable, whole
 def unfold(select: exp.Select) -> None:
     """Replace the LATERAL queries of one SELECT, last first: a later one may look at an earlier one."""
     for join in reversed(list(select.args.get("joins") or ())):
-        if isinstance(join.this, exp.Lateral):
+        if isinstance(join.this, exp.Lateral) and isinstance(join.this.this, exp.Subquery):
             _unfold(select, join)
 
 

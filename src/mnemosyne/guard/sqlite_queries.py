@@ -1,7 +1,7 @@
 """The shape of queries: what PostgreSQL writes around expressions and SQLite does not.
 
 DISTINCT ON, column lists of an alias, bracketed sides of UNION, series and lists in FROM. What cannot be
-said is refused with its name: LATERAL of several rows, GROUPING SETS, EXCEPT ALL, WITH TIES.
+said is refused with its name.
 """
 
 from __future__ import annotations
@@ -11,9 +11,10 @@ from collections.abc import Sequence
 from sqlglot import exp
 
 from mnemosyne.guard import sqlite_dates as dates
-from mnemosyne.guard import sqlite_laterals
-from mnemosyne.guard.kinds import TIMES, kind_of
-from mnemosyne.guard.trees import Node, Untranslatable, bare, data_type, paren, whole
+from mnemosyne.guard import sqlite_groups, sqlite_laterals
+from mnemosyne.guard.kinds import TIMES, WHOLE, kind_of
+from mnemosyne.guard.ranked import first_of_each
+from mnemosyne.guard.trees import Node, Untranslatable, bare, call, data_type, output_names, paren, whole
 
 
 def reshape(tree: Node) -> Node:
@@ -24,12 +25,13 @@ def reshape(tree: Node) -> Node:
         sqlite_laterals.unfold(select)
     for node in list(tree.walk(bfs=False)):
         if isinstance(node, exp.Select):
-            _refuse_clauses(node)
-            if node.args.get("distinct") is not None and node.args["distinct"].args.get("on") is not None:
+            if sqlite_groups.is_special(node):
+                tree = _swap(tree, node, sqlite_groups.each_set(node))
+            elif node.args.get("distinct") is not None and node.args["distinct"].args.get("on") is not None:
                 tree = _swap(tree, node, first_of_each(node))
-        elif isinstance(node, exp.SetOperation):
-            _refuse_all(node)
-        elif isinstance(node, exp.Lateral):
+        elif isinstance(node, (exp.Except, exp.Intersect)) and node.args.get("distinct") is False:
+            tree = _swap(tree, node, _with_copies(node))
+        elif isinstance(node, exp.Lateral) and not isinstance(node.this, (*_SERIES, exp.Unnest)):
             raise Untranslatable("SQLite has no LATERAL here; use a correlated subquery, or ROW_NUMBER().", node)
     for node in list(tree.find_all(exp.SetOperation)):
         for side in ("this", "expression"):
@@ -50,25 +52,26 @@ def _filled(node: Node) -> list[str]:
     return [name for name, value in node.args.items() if value]
 
 
-def _refuse_clauses(node: exp.Select) -> None:
-    group = node.args.get("group")
-    if group is not None and group.find(exp.Rollup, exp.Cube, exp.GroupingSets) is not None:
-        raise Untranslatable("SQLite has no ROLLUP, CUBE or GROUPING SETS.", group)
-    limit = node.args.get("limit")
-    if isinstance(limit, exp.Fetch):
-        refuse_ties(limit)
-
-
-def refuse_ties(node: Node) -> None:
-    """FETCH FIRST n ROWS WITH TIES."""
-    options = node.args.get("limit_options")
-    if options is not None and options.args.get("with_ties"):
-        raise Untranslatable("WITH TIES is known to PostgreSQL only; use RANK().", node)
-
-
-def _refuse_all(node: exp.SetOperation) -> None:
-    if not isinstance(node, exp.Union) and node.args.get("distinct") is False:
-        raise Untranslatable(f"SQLite has no {node.key.upper()} ALL.", node)
+def _with_copies(node: exp.SetOperation) -> exp.Select:
+    """EXCEPT ALL and INTERSECT ALL: rows that are equal are told apart by a number."""
+    sides = []
+    for name in ("this", "expression"):
+        side = node.args[name]
+        inner = side.this if isinstance(side, exp.Subquery) and not set(_filled(side)) - {"this"} else side
+        names = output_names(inner)
+        columns = [exp.column(one, table="side") for one in names]
+        number = exp.Window(this=exp.RowNumber(), partition_by=[column.copy() for column in columns])
+        source = exp.Subquery(this=inner, alias=exp.TableAlias(this=exp.to_identifier("side")))
+        hidden = exp.Alias(this=number, alias=exp.to_identifier("copy_number"))
+        sides.append(exp.Select(expressions=[*columns, hidden]).from_(source))
+        if name == "this":
+            outputs = names
+    both = type(node)(this=sides[0], expression=sides[1], distinct=True)
+    copies = exp.Subquery(this=both, alias=exp.TableAlias(this=exp.to_identifier("copies")))
+    outer = exp.Select(expressions=[exp.column(one, table="copies") for one in outputs]).from_(copies)
+    for name in ("with_", "order", "limit", "offset"):
+        outer.set(name, node.args.get(name))
+    return outer
 
 
 def _unbracket(node: exp.SetOperation, side: str) -> None:
@@ -91,21 +94,6 @@ def _unbracket(node: exp.SetOperation, side: str) -> None:
         if isinstance(operand, exp.Subquery) and operand.args.get(name):
             source = exp.Subquery(this=exp.Subquery(this=inner, **{name: operand.args[name]}), alias=alias)
     node.set(side, exp.Select(expressions=[exp.column(name, table="side") for name in outputs]).from_(source))
-
-
-def output_names(query: Node) -> list[str]:
-    """The names of the columns that a query returns; those without a name get one."""
-    while isinstance(query, (exp.SetOperation, exp.Subquery)):
-        query = query.this
-    names: list[str] = []
-    for index, item in enumerate(query.expressions, 1):
-        name = item.alias_or_name if isinstance(item, (exp.Alias, exp.Column)) else ""
-        if not name or name in names:
-            inner = item.this if isinstance(item, exp.Alias) else item.copy()
-            name = f"{name or 'value'}_{index}"
-            item.replace(exp.Alias(this=inner, alias=exp.to_identifier(name)))
-        names.append(name)
-    return names
 
 
 def _name_columns(node: exp.DerivedTable) -> None:
@@ -148,62 +136,6 @@ def _cells(row: Node) -> list[Node]:
     return list(row.expressions) if isinstance(row, exp.Tuple) else [row]
 
 
-def first_of_each(node: exp.Select) -> exp.Select:
-    """SELECT DISTINCT ON (k) a, b … ORDER BY k, c: the first row of each k, by ROW_NUMBER()."""
-    keys = node.args["distinct"].args["on"]
-    keys = list(keys.expressions) if isinstance(keys, exp.Tuple) else [bare(keys)]
-    names = output_names(node)
-    order = node.args.get("order")
-    items = [_written_out(item, node) for item in order.expressions] if order is not None else []
-    number = exp.Window(
-        this=exp.RowNumber(),
-        partition_by=[_expression_of(key, node).copy() for key in keys],
-        order=exp.Order(expressions=[item.copy() for item in items]) if items else None,
-    )
-    inner = node.copy()
-    for name in ("distinct", "order", "limit", "offset", "with_"):
-        inner.set(name, None)
-    hidden = [exp.Alias(this=number, alias=exp.to_identifier("first_of_each"))]
-    hidden += [
-        exp.Alias(this=item.this.copy(), alias=exp.to_identifier(f"sort_{index}"))
-        for index, item in enumerate(items, 1)
-    ]
-    inner.set("expressions", [*inner.expressions, *hidden])
-    source = exp.Subquery(this=inner, alias=exp.TableAlias(this=exp.to_identifier("each_row")))
-    outer = exp.Select(expressions=[exp.column(name, table="each_row") for name in names]).from_(source)
-    outer = outer.where(exp.EQ(this=exp.column("first_of_each", table="each_row"), expression=exp.Literal.number(1)))
-    if items:
-        sorts = [
-            exp.Ordered(**{**item.args, "this": exp.column(f"sort_{index}", table="each_row")})
-            for index, item in enumerate(items, 1)
-        ]
-        outer.set("order", exp.Order(expressions=sorts))
-    for name in ("limit", "offset", "with_"):
-        outer.set(name, node.args.get(name))
-    return outer
-
-
-def _written_out(item: Node, node: exp.Select) -> Node:
-    copy = item.copy()
-    copy.set("this", _expression_of(item.this, node).copy())
-    return copy
-
-
-def _expression_of(key: Node, node: exp.Select) -> Node:
-    """What a key means: the expression behind a position or an output name, or itself."""
-    position = whole(key)
-    if position is not None and 1 <= position <= len(node.expressions):
-        item: Node = node.expressions[position - 1]
-        behind: Node = item.this if isinstance(item, exp.Alias) else item
-        return behind
-    if isinstance(key, exp.Column) and not key.table:
-        for item in node.expressions:
-            if isinstance(item, exp.Alias) and item.alias.lower() == key.name.lower():
-                inner: Node = item.this
-                return inner
-    return key
-
-
 # Series and lists in FROM ---------------------------------------------------------------------------------------
 
 
@@ -213,18 +145,54 @@ _SERIES = (exp.GenerateSeries, exp.ExplodingGenerateSeries)
 def from_item(node: Node) -> Node | None:
     """`generate_series(a, b, step) AS n` as a recursive query, `unnest(ARRAY[…]) AS n` as a list of rows."""
     inner = node if isinstance(node, exp.Unnest) else node.this
-    if not isinstance(inner, (*_SERIES, exp.Unnest)):
+    if not isinstance(inner, (*_SERIES, exp.Unnest)) or isinstance(node.parent, exp.Lateral):
         return None
-    if isinstance(node.parent, exp.Lateral) or (inner.find(exp.Column) and not inner.find(exp.Select)):
-        raise Untranslatable("A series in FROM cannot look at other tables in SQLite.", node)
     alias = node.args.get("alias")
     if alias is not None and alias.args.get("columns"):
         column = alias.args["columns"][0].name
     else:
         column = alias.name if alias is not None else "generate_series"
-    query = _rows(inner, column) if isinstance(inner, exp.Unnest) else _series(inner, column)
     name = alias.this if alias is not None and alias.this is not None else exp.to_identifier("generate_series")
+    looks = isinstance(node, exp.Lateral) or (inner.find(exp.Column) is not None and not inner.find(exp.Select))
+    if looks or (isinstance(inner, exp.Unnest) and not isinstance(bare(inner.expressions[0]), exp.Array)):
+        return _by_the_row(node, inner, name, column)
+    query = _rows(inner, column) if isinstance(inner, exp.Unnest) else _series(inner, column)
     return exp.Subquery(this=query, alias=exp.TableAlias(this=name), joins=node.args.get("joins"))
+
+
+def _by_the_row(node: Node, inner: Node, name: exp.Identifier, column: str) -> Node:
+    """A list that looks at other tables: SQLite's table `json_each` of it, whose column is `value`."""
+    if isinstance(inner, exp.Unnest):
+        made = inner.expressions[0]
+        if len(inner.expressions) != 1 or kind_of(made) != "array":
+            raise Untranslatable("UNNEST takes one list.", inner)
+        if isinstance(made, exp.Array):
+            made = call("mn_array", "", *made.expressions)
+    else:
+        ends = [inner.args[one] for one in ("start", "end", "step") if inner.args.get(one) is not None]
+        if not all(kind_of(end) in WHOLE for end in ends):
+            raise Untranslatable("A series that looks at other tables counts whole numbers in SQLite.", inner)
+        made = call("mn_series", *ends)
+    select = node.find_ancestor(exp.Select)
+    if select is not None:
+        _rename(select, name.name.lower(), column.lower())
+    table = call("json_each", made)
+    return exp.Table(this=table, alias=exp.TableAlias(this=name), joins=node.args.get("joins"))
+
+
+def _rename(select: exp.Select, table: str, column: str) -> None:
+    """The column of a list is called `value`; alone in FROM it may be named without its list."""
+    alone = not select.args.get("joins")
+    outputs = {item.alias.lower() for item in select.expressions if isinstance(item, exp.Alias)}
+    for found in list(select.find_all(exp.Column)):
+        its_own = alone and not found.table and found.name.lower() == column
+        if its_own and column in outputs and isinstance(found.parent, exp.Ordered):
+            continue
+        if its_own or found.table.lower() == table:
+            shown = found.this.copy()
+            found.set("this", exp.to_identifier("value"))
+            if found.parent is select and found.arg_key == "expressions":
+                found.replace(exp.Alias(this=found.copy(), alias=shown))
 
 
 def _rows(node: exp.Unnest, column: str) -> Node:
@@ -296,7 +264,7 @@ def _recursive(start: Node, following: Node, end: Node, up: bool, column: str) -
     return query
 
 
-RULES = {exp.Table: from_item, exp.Unnest: from_item}
+RULES = {exp.Table: from_item, exp.Unnest: from_item, exp.Lateral: from_item}
 
 
 def finish(tree: Node) -> None:

@@ -6,7 +6,18 @@ from sqlglot import exp
 
 from mnemosyne.guard.kinds import kind_of, marked
 from mnemosyne.guard.sqlite_values import text_of
-from mnemosyne.guard.trees import Node, Rule, Untranslatable, call, is_text, joined, literal, short_bool, whole
+from mnemosyne.guard.trees import (
+    Node,
+    Rule,
+    Untranslatable,
+    call,
+    format_pieces,
+    is_text,
+    joined,
+    literal,
+    short_bool,
+    whole,
+)
 
 _ANY, _ONE = object(), object()
 """The wild cards `%` and `_` of a pattern."""
@@ -110,6 +121,11 @@ def concatenated_with(node: Node) -> Node:
     return call("mn_concat_ws", separator, *(_short(item) for item in others), kind="text")
 
 
+def formatted(node: Node) -> Node:
+    """FORMAT(template, …) with `%s` only."""
+    return joined([exp.Coalesce(this=_short(item), expressions=[literal("")]) for item in format_pieces(node)])
+
+
 def _short(node: Node) -> Node:
     """CONCAT writes a boolean as one letter."""
     return short_bool(node) if kind_of(node) == "bool" else text_of(node)
@@ -144,6 +160,13 @@ def substring(node: Node) -> Node | None:
     return None
 
 
+def substr(node: Node) -> Node:
+    """REGEXP_SUBSTR(x, pattern) is the whole match, whatever groups there are."""
+    if set(node.args) - {"this", "expression"} or not is_text(node.expression) or "(" in node.expression.name:
+        raise Untranslatable("REGEXP_SUBSTR with groups or positions has no equal in SQLite.", node)
+    return call("mn_regexp_substr", node.this, node.expression, kind="text")
+
+
 def padded(node: Node) -> Node:
     """LPAD and RPAD."""
     name = "mn_lpad" if node.args.get("is_left") else "mn_rpad"
@@ -169,7 +192,7 @@ def replaced(node: Node) -> Node:
 
 def chosen(node: Node) -> Node:
     """CHR(n)."""
-    return exp.Anonymous(this="CHAR", expressions=node.expressions)
+    return call("mn_chr", *node.expressions, kind="text")
 
 
 def _called(name: str, *arguments: str) -> Rule:
@@ -190,6 +213,7 @@ RULES: dict[type[exp.Expression], Rule] = {
     exp.SimilarTo: similar,
     exp.DPipe: piped,
     exp.Concat: concatenated,
+    exp.Format: formatted,
     exp.ConcatWs: concatenated_with,
     exp.Left: left,
     exp.Right: right,
@@ -203,6 +227,9 @@ RULES: dict[type[exp.Expression], Rule] = {
     exp.Repeat: _called("mn_repeat", "this", "times"),
     exp.Translate: _called("mn_translate", "this", "from_", "to"),
     exp.StartsWith: _called("mn_starts_with", "this", "expression"),
-    exp.Ascii: _called("UNICODE", "this"),
+    exp.Ascii: _called("mn_ascii", "this"),
+    exp.MD5: _called("mn_md5", "this"),
+    exp.Overlay: _called("mn_overlay", "this", "expression", "from_", "for_"),
+    exp.RegexpSubstr: substr,
     exp.RegexpCount: _called("mn_regexp_count", "this", "expression"),
 }

@@ -8,6 +8,8 @@ from sqlglot import exp
 
 from mnemosyne.guard import sqlite_dates as dates
 from mnemosyne.guard.kinds import DAYS, NUMBERS, TIMES, WHOLE, kind_of, kind_of_type, marked
+from mnemosyne.guard.scales import choices, refuse_quotient, scale_of
+from mnemosyne.guard.sqlite_judged import quantified
 from mnemosyne.guard.trees import (
     Node,
     Rule,
@@ -83,70 +85,13 @@ def _number(node: Node) -> Node:
 def compare(node: Node) -> Node | None:
     """`=`, `<` and their relatives."""
     if isinstance(node.expression, (exp.Any, exp.All)):
-        return quantified(node)
+        return quantified(node, compare)
     if isinstance(node.this, exp.Tuple) or isinstance(node.expression, exp.Tuple):
         return None
     left, right = meet([node.this, node.expression])
     node.set("this", left)
     node.set("expression", right)
     return None
-
-
-def quantified(node: Node) -> Node:
-    """`x = ANY (…)`, `x > ALL (…)`: of a written array each item is compared; of a query the worst or best case."""
-    some = isinstance(node.expression, exp.Any)
-    inner = bare(node.expression.this)
-    if isinstance(inner, exp.Array):
-        tests = [_compared(node, item) for item in inner.expressions]
-        if not tests:
-            return marked(exp.Boolean(this=not some), "bool")
-        return marked(exp.Paren(this=exp.or_(*tests) if some else exp.and_(*tests)), "bool")
-    query = inner.this if isinstance(inner, exp.Subquery) else inner
-    if not isinstance(query, (exp.Select, exp.SetOperation)):
-        raise Untranslatable("ANY and ALL take a query or a written ARRAY.", node)
-    if some and isinstance(node, exp.EQ):
-        return marked(exp.In(this=node.this, query=exp.Subquery(this=query)), "bool")
-    return _judged(node, query, some)
-
-
-def _compared(node: Node, item: Node) -> Node:
-    made = type(node)(this=node.this.copy(), expression=item.copy())
-    return compare(made) or made
-
-
-def _judged(node: Node, query: Node, some: bool) -> Node:
-    """One row that says whether all (or some) comparisons hold; unknown ones count as in PostgreSQL."""
-    named = exp.Subquery(
-        this=exp.Select(expressions=[exp.column("item", table="one")]).from_(
-            exp.Subquery(this=_one_column(query, "item"), alias=exp.TableAlias(this=exp.to_identifier("one")))
-        )
-    )
-    test = type(node)(this=paren(node.this), expression=exp.column("item", table="one"))
-    select = named.this
-    decided = exp.EQ(
-        this=(exp.Max if some else exp.Min)(this=test.copy()), expression=exp.Literal.number(1 if some else 0)
-    )
-    unknown = exp.LT(this=exp.Count(this=test.copy()), expression=exp.Count(this=exp.Star()))
-    verdict = exp.Case(
-        ifs=[
-            exp.If(this=decided, true=exp.Boolean(this=some)),
-            exp.If(this=unknown, true=exp.Null()),
-        ],
-        default=exp.Boolean(this=not some),
-    )
-    select.set("expressions", [exp.Alias(this=verdict, alias=exp.to_identifier("verdict"))])
-    return marked(named, "bool")
-
-
-def _one_column(query: Node, name: str) -> Node:
-    """The query with its one column under this name."""
-    select = query
-    while isinstance(select, exp.SetOperation):
-        select = select.this
-    first = select.expressions[0]
-    inner = first.this if isinstance(first, exp.Alias) else first
-    select.set("expressions", [exp.Alias(this=inner, alias=exp.to_identifier(name))])
-    return query
 
 
 def between(node: Node) -> None:
@@ -288,22 +233,13 @@ def _rounded(value: Node, digits: Node) -> Node:
 
 def truncated(node: Node) -> Node | None:
     """TRUNC(x, n)."""
-    if node.args.get("decimals") is not None:
-        return call("mn_trunc", node.this, node.args["decimals"])
-    return None
-
-
-def scale_of(node: Node) -> int | None:
-    """Digits after the point that PostgreSQL would print for an exact number, None if the value decides."""
-    node = bare(node)
-    if isinstance(node, exp.Round) and kind_of(node) == "numeric":
-        digits = node.args.get("decimals")
-        return whole(digits) if digits is not None else 0
-    if isinstance(node, exp.Literal) and not node.is_string and "e" not in node.name.lower():
-        return len(node.name.partition(".")[2])
-    if isinstance(node, exp.Coalesce):
-        return scale_of(node.this)
-    return node.meta.get("scale")
+    digits = node.args.get("decimals")
+    if digits is None:
+        return None
+    made = call("mn_trunc", node.this, digits)
+    if whole(digits) is not None:
+        made.meta["scale"] = max(whole(digits) or 0, 0)
+    return made
 
 
 # Casts ----------------------------------------------------------------------------------------------------------
@@ -329,7 +265,13 @@ def text_of(node: Node) -> Node:
     if kind == "midnight":
         return call("DATETIME", node, kind="text")
     scale = scale_of(node) if kind == "numeric" else None
-    if scale is not None:
+    if scale is None and kind == "numeric" and isinstance(bare(node), (exp.Case, exp.Coalesce)):
+        for value in choices(bare(node)):
+            value.replace(text_of(value.copy()))
+        return marked(node, "text")
+    if scale is None:
+        refuse_quotient(node)
+    else:
         return call("mn_fixed", node, scale, kind="text")
     if kind in ("float", "numeric"):
         return call("mn_number_text", node, kind="text")
@@ -368,9 +310,11 @@ def _to_int(node: exp.Cast) -> Node:
     inner = bare(node.this)
     if isinstance(inner, exp.Cast) and inner.to.this in exp.DataType.INTEGER_TYPES:
         return marked(inner, kind_of_type(node.to.sql("postgres")))
+    if isinstance(inner, (exp.Floor, exp.Ceil)) or (isinstance(inner, exp.Trunc) and not inner.args.get("decimals")):
+        return cast(inner, "BIGINT", "int")
     if kind_of(inner) == "float":
         return cast(call("mn_round_even", inner), "BIGINT", "int")
-    if kind_of(inner) == "numeric" and not isinstance(inner, (exp.Floor, exp.Ceil, exp.Trunc)):
+    if kind_of(inner) == "numeric":
         if isinstance(inner, exp.Round) and inner.args.get("decimals") is None:
             return cast(inner, "BIGINT", "int")
         return cast(exp.Round(this=inner), "BIGINT", "int")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import TypeAlias
@@ -95,6 +96,21 @@ def whole(node: object) -> int | None:
     return None
 
 
+def output_names(query: Node) -> list[str]:
+    """The names of the columns that a query returns; those without a name get one."""
+    while isinstance(query, (exp.SetOperation, exp.Subquery)):
+        query = query.this
+    names: list[str] = []
+    for index, item in enumerate(query.expressions, 1):
+        name = item.alias_or_name if isinstance(item, (exp.Alias, exp.Column)) else ""
+        if not name or name in names:
+            inner = item.this if isinstance(item, exp.Alias) else item.copy()
+            name = f"{name or 'value'}_{index}"
+            item.replace(exp.Alias(this=inner, alias=exp.to_identifier(name)))
+        names.append(name)
+    return names
+
+
 def joined(pieces: list[exp.Expression]) -> exp.Expression:
     """`a || b || c`."""
     if not pieces:
@@ -103,6 +119,21 @@ def joined(pieces: list[exp.Expression]) -> exp.Expression:
     for one in pieces[1:]:
         result = exp.DPipe(this=result, expression=one, safe=True)
     return marked(exp.Paren(this=result), "text") if len(pieces) > 1 else result
+
+
+def format_pieces(node: exp.Expression) -> list[exp.Expression]:
+    """The texts and values that FORMAT of PostgreSQL writes one after another."""
+    pieces = re.split(r"(%s|%%)", node.this.name) if is_text(node.this) else ["%"]
+    values = list(node.expressions)
+    found: list[exp.Expression] = []
+    for piece_ in pieces:
+        if piece_ == "%s" and values:
+            found.append(values.pop(0))
+        elif piece_ and "%" in piece_.replace("%%", ""):
+            raise Untranslatable("FORMAT takes a written template with %s for each value.", node)
+        elif piece_:
+            found.append(literal(piece_.replace("%%", "%")))
+    return found
 
 
 def rewrite(node: exp.Expression, rules: Mapping[type[exp.Expression], Rule]) -> exp.Expression:

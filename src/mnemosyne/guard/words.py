@@ -70,18 +70,22 @@ _EVERYWHERE = word_set(
 
 OURS = word_set(
     """
-    mn_age mn_array_agg mn_between mn_bool mn_cbrt mn_concat_ws mn_corr mn_covar_pop mn_covar_samp mn_date_add
-    mn_epoch mn_fixed mn_greatest mn_ilike mn_initcap mn_interval mn_interval_max mn_interval_min mn_interval_part
-    mn_interval_plus mn_interval_seconds mn_interval_text mn_interval_times mn_justify_days mn_justify_hours
-    mn_justify_interval mn_least mn_left mn_like mn_lpad mn_make_date mn_mod mn_mode mn_number_text
-    mn_percentile_cont mn_percentile_disc mn_regexp mn_regexp_count mn_regexp_replace mn_regexp_substr
-    mn_regr_intercept mn_regr_r2 mn_regr_slope mn_repeat mn_reverse mn_right mn_round_even mn_row mn_rpad
-    mn_seconds_interval mn_similar mn_split_part mn_starts_with mn_stddev_pop mn_stddev_samp mn_string_agg mn_substr
-    mn_timestamp_add mn_to_char mn_to_char_number mn_to_date mn_translate mn_trunc mn_trunc_years mn_var_pop
-    mn_var_samp mn_width_bucket
+    mn_age mn_array mn_array_agg mn_array_has mn_array_item mn_array_length mn_array_text mn_ascii mn_between mn_bool
+    mn_cbrt mn_chr mn_concat_ws mn_corr mn_covar_pop mn_covar_samp mn_date_add mn_epoch mn_fixed mn_greatest mn_ilike
+    mn_initcap mn_interval mn_interval_avg mn_interval_max mn_interval_min mn_interval_part mn_interval_percentile
+    mn_interval_plus mn_interval_seconds mn_interval_sum mn_interval_text mn_interval_times mn_justify_days
+    mn_justify_hours mn_justify_interval mn_least mn_left mn_like mn_lpad mn_make_date mn_md5 mn_mod mn_mode
+    mn_number_text mn_overlay mn_percentile_cont mn_percentile_disc mn_regexp mn_regexp_count mn_regexp_match
+    mn_regexp_replace mn_regexp_substr mn_regr_intercept mn_regr_r2 mn_regr_slope mn_repeat mn_reverse mn_right
+    mn_round_even mn_row mn_rpad mn_seconds_interval mn_series mn_similar mn_split_part mn_starts_with mn_stddev_pop
+    mn_stddev_samp mn_string_agg mn_substr mn_text_array mn_timestamp_add mn_to_char mn_to_char_number mn_to_date
+    mn_translate mn_trunc mn_trunc_years mn_var_pop mn_var_samp mn_width_bucket
     """
 )
 """Functions that `databases` registers in SQLite; only a translation may call them."""
+
+LIST_TABLE = "json_each"
+"""The table that SQLite makes of a list; only a translation may read it."""
 
 CALLS: dict[str, frozenset[str]] = {
     "postgres": _EVERYWHERE
@@ -89,7 +93,7 @@ CALLS: dict[str, frozenset[str]] = {
         """
         cbrt greatest least width_bucket div gcd lcm scale trim_scale factorial initcap btrim left right reverse
         repeat lpad rpad position strpos split_part regexp_replace regexp_count regexp_substr regexp_match
-        regexp_matches regexp_instr regexp_like regexp_split_to_array translate ascii chr char_length octet_length
+        regexp_matches regexp_instr regexp_like regexp_split_to_array translate ascii chr md5 char_length octet_length
         bit_length overlay starts_with to_char to_date to_timestamp to_number date_trunc date_part date_bin extract
         age make_date make_time make_timestamp make_interval justify_days justify_hours justify_interval isfinite now
         string_agg array_agg stddev stddev_pop stddev_samp variance var_pop var_samp corr covar_pop covar_samp
@@ -97,11 +101,12 @@ CALLS: dict[str, frozenset[str]] = {
         percentile_cont percentile_disc bool_and bool_or every any_value bit_and bit_or bit_xor
         array_length array_to_string string_to_array array_position array_positions array_remove array_append
         array_prepend array_cat array_lower array_upper array_ndims cardinality num_nulls num_nonnulls
-        generate_series unnest array numeric
+        generate_series unnest array numeric format
         """
     ),
     "sqlite": _EVERYWHERE
     | OURS
+    | {LIST_TABLE}
     | word_set(
         """
         ifnull iif instr char unicode printf hex quote typeof total group_concat string_agg julianday unixepoch
@@ -114,7 +119,7 @@ CALLS: dict[str, frozenset[str]] = {
         cbrt greatest least gcd lcm factorial even round_even left right reverse repeat lpad rpad strpos position
         instr split_part str_split string_split regexp_replace regexp_matches regexp_extract regexp_extract_all
         regexp_full_match regexp_split_to_array regexp_count translate ascii chr unicode strlen bit_length
-        octet_length contains starts_with prefix suffix ends_with levenshtein
+        octet_length md5 mn_initcap contains starts_with prefix suffix ends_with levenshtein
         date_trunc date_part datepart extract age make_date make_time make_timestamp date_diff datediff date_sub
         datesub date_add last_day strftime strptime try_strptime epoch epoch_ms epoch_us to_timestamp now
         year month day quarter week hour minute second dayofweek dayofmonth dayofyear weekofyear isodow weekday
