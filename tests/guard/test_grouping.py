@@ -114,10 +114,3 @@ def test_a_column_that_a_condition_fixes_has_one_value(condition: str, lab: Sche
 def test_sqlite_s_own_text_keeps_sqlite_s_rule(lab: Schema) -> None:
     sql = "SELECT client_name, COUNT(*) FROM clients"
     assert isinstance(guard.check(sql, lab, target="sqlite", written="sqlite"), SafeQuery)
-
-
-@pytest.mark.parametrize("group", ["ROLLUP (matrix)", "CUBE (matrix)", "GROUPING SETS ((matrix), ())"])
-def test_totals_of_several_levels_are_refused_by_their_name(group: str, lab: Schema) -> None:
-    refused = guard.check(f"SELECT matrix, COUNT(*) FROM samples GROUP BY {group}", lab, target="sqlite")
-    assert isinstance(refused, Refusal)
-    assert "ROLLUP" in refused.reason
