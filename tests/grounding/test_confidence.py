@@ -12,6 +12,7 @@ import pytest
 from mnemosyne.grounding import confidence
 from mnemosyne.grounding.confidence import SIGNS, Signs, probability
 
+MODEL = "mnemosyne-1.5b"
 SURE = Signs(logprobs=(-0.01,) * 40, repairs=0, empty=False)
 BENCHMARKS = Path(__file__).parent.parent.parent / "benchmarks"
 
@@ -27,7 +28,7 @@ def calibration() -> ModuleType:
 
 
 def test_without_log_probabilities_there_is_no_number() -> None:
-    assert probability(replace(SURE, logprobs=())) is None
+    assert probability(replace(SURE, logprobs=()), MODEL) is None
 
 
 def test_inputs_stay_in_their_bounds_whatever_a_model_says() -> None:
@@ -38,9 +39,9 @@ def test_inputs_stay_in_their_bounds_whatever_a_model_says() -> None:
 
 def test_coefficients_give_a_probability(monkeypatch: pytest.MonkeyPatch) -> None:
     weights = dict.fromkeys(SIGNS, 0.0) | {"bias": 1.0, "mean_logprob": 1.0, "empty": -2.0}
-    monkeypatch.setattr(confidence, "_coefficients", lambda: weights)
-    sure, unsure = probability(SURE), probability(replace(SURE, logprobs=(-0.4,) * 40))
-    empty = probability(replace(SURE, empty=True))
+    monkeypatch.setattr(confidence, "_coefficients", lambda model: weights)
+    sure, unsure = probability(SURE, MODEL), probability(replace(SURE, logprobs=(-0.4,) * 40), MODEL)
+    empty = probability(replace(SURE, empty=True), MODEL)
     assert sure is not None
     assert unsure is not None
     assert empty is not None
@@ -51,13 +52,14 @@ def test_coefficients_give_a_probability(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_what_is_shipped_says_how_it_was_made() -> None:
     file = Path(confidence.__file__).parent.parent / "data" / "grounding" / "confidence.json"
     if not file.exists():
-        assert probability(SURE) is None  # not calibrated, no number
+        assert probability(SURE, MODEL) is None  # not calibrated, no number
         return
     shipped = json.loads(file.read_text())
     assert set(shipped["coefficients"]) == set(SIGNS)
     assert shipped["recipe"]["set"] == "lab-dev"
     assert shipped["reliability"]["answers"] >= 50
-    assert probability(SURE) is not None
+    assert probability(SURE, MODEL) is not None
+    assert probability(SURE, "another") is None
 
 
 def test_the_fit_finds_the_coefficients_that_made_the_answers(calibration: ModuleType) -> None:

@@ -262,7 +262,7 @@ class Assistant:
             tables=ground.tables,
             understood=understand(query, self.options.today) if query is not None else None,
             abstained=self._doubt(chosen, steps, agreement) if self.options.abstain else None,
-            confidence=None if chosen.problem else probability(_signs(chosen, steps)),
+            confidence=None if chosen.problem else probability(_signs(chosen, steps), self.engine.name),
             seconds=time.perf_counter() - started,
         )
 

@@ -41,19 +41,21 @@ class Signs:
         )
 
 
-def probability(signs: Signs) -> float | None:
-    """The calibrated probability of being right, None without log-probabilities or coefficients."""
-    coefficients = _coefficients()
+def probability(signs: Signs, model: str) -> float | None:
+    """The calibrated probability of being right, None without log-probabilities or for a model that has no coefficients."""
+    coefficients = _coefficients(model)
     if not signs.logprobs or not coefficients:
         return None
     total = sum(coefficients[name] * value for name, value in zip(SIGNS, signs.inputs(), strict=True))
     return 1 / (1 + math.exp(-max(-30.0, min(30.0, total))))
 
 
-@lru_cache(maxsize=1)
-def _coefficients() -> Mapping[str, float]:
+@lru_cache
+def _coefficients(model: str) -> Mapping[str, float]:
     file = files("mnemosyne.data") / "grounding" / "confidence.json"
     if not file.is_file():
         return {}
-    loaded = json.loads(file.read_text(encoding="utf-8"))["coefficients"]
-    return {str(name): float(value) for name, value in loaded.items()}
+    loaded = json.loads(file.read_text(encoding="utf-8"))
+    if model not in loaded["recipe"]["models"]:
+        return {}
+    return {str(name): float(value) for name, value in loaded["coefficients"].items()}
