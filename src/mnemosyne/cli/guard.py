@@ -101,4 +101,5 @@ def _schema(ddl: Path | None, url: str | None) -> tuple[Schema, str]:
     try:
         return Schema.from_ddl(ddl.read_text(encoding="utf-8")), "postgres"
     except (OSError, UnicodeDecodeError) as error:
-        raise SchemaError(f"The schema {ddl} cannot be read: {error}.", hint="Give a text file of DDL.") from None
+        why = error.strerror if isinstance(error, OSError) else "it is no text in UTF-8"
+        raise SchemaError(f"The schema {ddl} cannot be read: {why}.", hint="Give a text file of DDL.") from None

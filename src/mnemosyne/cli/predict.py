@@ -272,6 +272,5 @@ def _read_ddl(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise SettingsError(
-            f"The schema {path} cannot be read: {error}.", hint="It is a file of CREATE TABLE."
-        ) from None
+        why = error.strerror if isinstance(error, OSError) else "it is no text in UTF-8"
+        raise SettingsError(f"The schema {path} cannot be read: {why}.", hint="It is a file of CREATE TABLE.") from None
