@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from importlib.resources import files
@@ -13,6 +14,7 @@ from mnemosyne.grounding.names import Names, texts
 from mnemosyne.grounding.scope import Abstention, Scope
 from mnemosyne.grounding.tables import SchemaIndex, estimate_tokens
 from mnemosyne.grounding.values import Mention, ValueIndex, told
+from mnemosyne.grounding.windows import Window, is_dated, windows
 from mnemosyne.schema import Schema
 
 
@@ -23,9 +25,11 @@ class Grounded:
     ddl: str
     """The schema as the model reads it for this question."""
     hints: tuple[str, ...] = ()
-    """Conditions on stored values that the model is told of."""
+    """Conditions on stored values, then windows of time, that the model is told of."""
     mentions: tuple[Mention, ...] = ()
     """Stored values that the question means."""
+    windows: tuple[Window, ...] = ()
+    """Windows of time that it names."""
     tables: tuple[str, ...] = ()
     """Tables that were chosen from a larger schema; empty when it goes in whole."""
     abstention: Abstention | None = None
@@ -57,14 +61,28 @@ class Grounder:
     def ground(self, question: str, *, hints: bool = True, linking: bool = True, abstain: bool = False) -> Grounded:
         """What is known of a question; each part can be switched off."""
         mentions = tuple(self.values.mentions(question)) if self.values is not None and (hints or abstain) else ()
-        known = told(mentions) if hints else ()
+        named = self._windows(question) if hints else ()
+        known = _lines(mentions, named) if hints else ()
         abstention = self.scope.judge(question) if abstain else None
         if not linking or estimate_tokens(self.ddl) <= self.whole_tokens:
-            return Grounded(self.ddl, known, mentions, (), abstention)
+            return Grounded(self.ddl, known, mentions, named, (), abstention)
         places = self.values.places(question) if self.values is not None else {}
         places |= {(mention.table, mention.column): 1.0 for mention in mentions}
         part = self.index.link(question, self.linked_tokens, values=places).schema
-        return Grounded(part.to_ddl(), known, mentions, tuple(table.full_name for table in part.tables), abstention)
+        tables = tuple(table.full_name for table in part.tables)
+        return Grounded(part.to_ddl(), known, mentions, named, tables, abstention)
+
+    def hints(self, question: str) -> tuple[str, ...]:
+        """What the model is told of a question, as `ground` gives it: training rows carry the same."""
+        mentions = self.values.mentions(question) if self.values is not None else ()
+        return _lines(mentions, self._windows(question))
+
+    def _windows(self, question: str) -> tuple[Window, ...]:
+        return windows(question) if self._dated else ()
+
+    @cached_property
+    def _dated(self) -> bool:
+        return is_dated(self.schema)
 
     @cached_property
     def index(self) -> SchemaIndex:
@@ -76,6 +94,11 @@ class Grounder:
         """What the schema has words for."""
         words = (*laboratory_words(self.words_of or self.schema), *self.names.words)
         return Scope(self.schema, self.values, words)
+
+
+def _lines(mentions: Sequence[Mention], named: Sequence[Window]) -> tuple[str, ...]:
+    """What the model is told: values first, then windows."""
+    return (*told(mentions), *(window.hint for window in named))
 
 
 def laboratory_words(schema: Schema) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ and intervals become days: a person sees at once that `last month` is not the la
 from __future__ import annotations
 
 import calendar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
@@ -71,39 +71,50 @@ def _is_text(node: exp.Expr | None) -> bool:
 
 
 @dataclass(slots=True)
-class _Window:
-    """The ends of one column's window, both included."""
+class Bounds:
+    """What the conditions on one date column in one place of a query come to."""
 
     start: date | None = None
+    """First day, None without one."""
     end: date | None = None
+    """Last day, None without one."""
+    nodes: list[exp.Expr] = field(default_factory=list)
+    """The conditions."""
 
     def narrow(self, start: date | None, end: date | None) -> None:
+        """Take in one more condition."""
         if start is not None:
             self.start = start if self.start is None else max(self.start, start)
         if end is not None:
             self.end = end if self.end is None else min(self.end, end)
 
 
-def _windows(tree: exp.Expr, today: date) -> tuple[str, ...]:
-    """The windows of every SELECT of the tree; conditions that stand in one place narrow one window."""
+def bounds_of(tree: exp.Expr, today: date) -> dict[tuple[int, str], Bounds]:
+    """By place and column, as of `today`: conditions that stand in one place narrow one window."""
     from sqlglot import exp
 
-    windows: dict[tuple[int, str], _Window] = {}
+    found: dict[tuple[int, str], Bounds] = {}
     for node in tree.find_all(exp.GTE, exp.GT, exp.LT, exp.LTE, exp.EQ, exp.Between, bfs=False):
         try:
-            found = _bounds(node, today)
+            one = _bounds(node, today)
         except (OverflowError, ValueError):
             continue  # a day before year 1 or after 9999: the query runs all the same
-        if found is None:
+        if one is None:
             continue
-        column, start, end = found
+        column, start, end = one
         place = node.find_ancestor(exp.Filter, exp.If, exp.Or, exp.Select)
-        windows.setdefault((id(place), column), _Window()).narrow(start, end)
-    lines = [_say(column, window) for (_, column), window in windows.items()]
+        bounds = found.setdefault((id(place), column), Bounds())
+        bounds.narrow(start, end)
+        bounds.nodes.append(node)
+    return found
+
+
+def _windows(tree: exp.Expr, today: date) -> tuple[str, ...]:
+    lines = [_say(column, bounds) for (_, column), bounds in bounds_of(tree, today).items()]
     return tuple(dict.fromkeys(line for line in lines if line))
 
 
-def _say(column: str, window: _Window) -> str:
+def _say(column: str, window: Bounds) -> str:
     if window.start is not None and window.end is not None:
         if window.start == window.end:
             return f"{column} {window.start}"
@@ -166,8 +177,9 @@ def _period(
         )
         unit = "year"
     elif unit == "EXTRACT":
+        back, right = _years_back(right)
         inner = _unit_of(right)
-        start = date(today.year, 1, 1) if inner is not None and inner[1] == "" else None
+        start = date(today.year - back, 1, 1) if inner is not None and inner[1] == "" else None
         unit = "year"
     else:
         start = _days(right, today)
@@ -178,6 +190,17 @@ def _period(
     except (OverflowError, ValueError):
         last = date.max
     return (name, *_ends(kind, start, last))
+
+
+def _years_back(node: exp.Expr) -> tuple[int, exp.Expr]:
+    """(1, `EXTRACT(YEAR FROM CURRENT_DATE)`) of the same `- 1`."""
+    from sqlglot import exp
+
+    while isinstance(node, exp.Paren):
+        node = node.this
+    if isinstance(node, exp.Sub) and isinstance(by := node.expression, exp.Literal) and by.this.isdigit():
+        return int(by.this), node.this
+    return 0, node
 
 
 def _column(node: exp.Expr) -> str:

@@ -290,15 +290,14 @@ class ValueIndex:
 
 
 def told(mentions: Sequence[Mention]) -> tuple[str, ...]:
-    """The conditions worth telling: a kind is not, where the question names the very thing (`ICP-MS, method ISO 17294-2`)."""
+    """The conditions worth telling, each once."""
+    return tuple(dict.fromkeys(mention.hint for mention in meant(mentions) if mention.useful))
+
+
+def meant(mentions: Sequence[Mention]) -> list[Mention]:
+    """All but a kind where the question names the very thing (`ICP-MS, method ISO 17294-2`)."""
     named = {mention.table for mention in mentions if NAMES.search(mention.column)}
-    return tuple(
-        dict.fromkeys(
-            mention.hint
-            for mention in mentions
-            if mention.useful and (mention.table not in named or not KINDS.search(mention.column))
-        )
-    )
+    return [mention for mention in mentions if mention.table not in named or not KINDS.search(mention.column)]
 
 
 NAMES = re.compile(r"(^|_)(name|code)$", re.IGNORECASE)
