@@ -81,8 +81,14 @@ def test_explain_shows_every_attempt(cli: CommandLine, lab_sqlite: str) -> None:
 
 
 def test_explain_says_what_the_model_was_told(cli: CommandLine, lab_sqlite: str) -> None:
-    ran = cli("ask", "How many E.coli results in tap water?", "--db", lab_sqlite, "--explain", script=[COUNT])
-    assert "told of stored values: determinands.determinand_name = 'E. coli'; samples.matrix" in ran.err
+    ran = cli("ask", "How many E.coli results in tap water?", "--db", lab_sqlite, "--explain", script=[COUNT, COUNT])
+    assert "told beside the question: determinands.determinand_name = 'E. coli'; samples.matrix" in ran.err
+
+
+def test_what_the_query_leaves_out_is_told(cli: CommandLine, lab_sqlite: str) -> None:
+    ran = cli("ask", "How many clients in Ireland?", "--db", lab_sqlite, script=[COUNT, COUNT])
+    assert ran.code == 0
+    assert "The question says 'Ireland', and the query has no such condition: clients.country = 'Ireland'." in ran.err
 
 
 def test_parquet_on_a_terminal_is_told_before_the_model_is_asked(

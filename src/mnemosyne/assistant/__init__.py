@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Literal
 from mnemosyne import guard, prompt
 from mnemosyne.assistant import lexicon, mending
 from mnemosyne.assistant.answers import DECLINED, Answer, Options, Step, for_people
+from mnemosyne.assistant.unmet import unmet, with_window
 from mnemosyne.assistant.voting import vote
 from mnemosyne.databases import Database, Limits
 from mnemosyne.engines import Completion, Engine, Sampling
@@ -249,6 +250,11 @@ class Assistant:
                 steps.append(step)
                 tell(step)
                 chosen = step
+            for step in self._completed(question, ground, chosen):
+                steps.append(step)
+                tell(step)
+                if not step.problem and len(self._lacks(ground, step)) < len(self._lacks(ground, chosen)):
+                    chosen = step
         query = chosen.checked if isinstance(chosen.checked, SafeQuery) else None
         return Answer(
             question=question,
@@ -259,6 +265,7 @@ class Assistant:
             steps=tuple(steps),
             hints=ground.hints,
             agreement=agreement,
+            lacks=self._lacks(ground, chosen),
             tables=ground.tables,
             understood=understand(query, self.options.today) if query is not None else None,
             abstained=self._doubt(chosen, steps, agreement) if self.options.abstain else None,
@@ -310,6 +317,30 @@ class Assistant:
             yield failed
             if known is not None and self.options.temperature <= 0:
                 return
+
+    def _completed(self, question: str, ground: Grounded, answer: Step) -> Iterator[Step]:
+        """A further draft of an answer that has no word of what the question names: mended, or written anew once."""
+        lacks = self._lacks(ground, answer)
+        if not lacks or not self.options.repairs:
+            return
+        if (sql := with_window(ground, question, answer.sql, self.options.today)) is not None:
+            mended = self._try_sql("mend", sql, Completion(sql, logprobs=answer.completion.logprobs))
+            if not mended.problem:
+                yield mended
+                return
+        attempt = prompt.Attempt(answer.sql, " ".join(lacks))
+        asked = prompt.build(ground.ddl, question, hints=ground.hints, attempt=attempt)
+        if not self._too_long(asked):
+            greedy = Sampling(max_tokens=self.options.max_tokens, seed=self.options.seed)
+            [completion] = self.engine.complete(asked, greedy)
+            if _words_of(prompt.extract_sql(completion.text)) != _words_of(answer.sql):
+                yield self._try("repair", completion)
+
+    def _lacks(self, ground: Grounded, step: Step) -> tuple[str, ...]:
+        """What the question names and an answer does not do."""
+        if step.problem or not isinstance(step.checked, SafeQuery) or not self.options.grounding:
+            return ()
+        return unmet(ground, step.checked.source, self.options.today)
 
     def _mended(self, failed: Step) -> Step | None:
         """The draft with what its joins or groups lack, where that is certain and the result passes the guard."""

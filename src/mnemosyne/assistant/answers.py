@@ -94,7 +94,9 @@ class Answer:
     steps: tuple[Step, ...]
     """Every attempt, in order."""
     hints: tuple[str, ...] = ()
-    """Conditions on stored values that the model was told of."""
+    """Conditions on stored values, and windows of time, that the model was told of."""
+    lacks: tuple[str, ...] = ()
+    """What the question names and the query does not do, a sentence each; the person should look at these."""
     agreement: float | None = None
     """Share of the candidates that gave this result, None without a vote."""
     tables: tuple[str, ...] = ()

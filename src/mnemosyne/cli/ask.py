@@ -139,11 +139,11 @@ def _show_foreign(out: Console, err: Console, answer: Answer, assistant: Assista
 
 
 def _explain_question(err: Console, answer: Answer) -> None:
-    """What the model was told beside the question: stored values, and the tables chosen from a larger schema."""
+    """What the model was told: stored values, windows of time, and the tables chosen from a larger schema."""
     if answer.tables:
         err.print(f"shown of the schema: {', '.join(answer.tables)}", style="dim", markup=False, soft_wrap=True)
     if answer.hints:
-        err.print(f"told of stored values: {'; '.join(answer.hints)}", style="dim", markup=False, soft_wrap=True)
+        err.print(f"told beside the question: {'; '.join(answer.hints)}", style="dim", markup=False, soft_wrap=True)
 
 
 class _Review:
@@ -178,6 +178,8 @@ def _show(
         return
     if answer.abstained is not None:
         err.print(answer.abstained.message, style="yellow", markup=False, soft_wrap=True)
+    for lack in answer.lacks:
+        err.print(lack, style="yellow", markup=False, soft_wrap=True)
     if form == "table":
         console.print_result(out, answer.result)
     else:

@@ -1,0 +1,183 @@
+"""A query that runs and has no word of what the question names: found, set right where certain, told otherwise."""
+
+from collections.abc import Iterator
+from datetime import date
+
+import pytest
+
+from mnemosyne.assistant import Assistant, Options
+from mnemosyne.assistant.unmet import unmet, with_window
+from mnemosyne.databases import Database, open_database
+from mnemosyne.engines.scripted import ScriptedEngine
+from mnemosyne.grounding import Grounder, ValueIndex
+
+TODAY = date(2026, 6, 15)
+LAST_YEAR = "DATE_TRUNC('year', CURRENT_DATE) - INTERVAL '1 year'"
+
+
+@pytest.fixture(scope="module")
+def laboratory(lab_sqlite: str) -> Iterator[Database]:
+    database = open_database(lab_sqlite)
+    yield database
+    database.close()
+
+
+@pytest.fixture(scope="module")
+def grounder(laboratory: Database) -> Grounder:
+    schema = laboratory.schema()
+    return Grounder(schema, ValueIndex.build(laboratory, schema))
+
+
+def lacks(grounder: Grounder, question: str, sql: str) -> tuple[str, ...]:
+    return unmet(grounder.ground(question), sql, TODAY)
+
+
+@pytest.mark.parametrize(
+    ("question", "condition"),
+    [
+        ("samples received this year", "EXTRACT(YEAR FROM received_date) = EXTRACT(YEAR FROM CURRENT_DATE)"),
+        ("samples received this year", "received_date >= '2026-01-01'"),
+        ("samples received last year", "EXTRACT(YEAR FROM received_date) = EXTRACT(YEAR FROM CURRENT_DATE) - 1"),
+        ("samples received last year", "received_date BETWEEN '2025-01-01' AND '2025-12-31'"),
+        ("samples received last year", "DATE_TRUNC('year', received_date) = DATE '2025-01-01'"),
+        ("samples received in the last 30 days", "received_date >= CURRENT_DATE - 30"),
+        ("samples received last month", "EXTRACT(MONTH FROM received_date) = 5"),  # taken apart: not judged
+    ],
+)
+def test_a_window_is_met_however_it_is_written(grounder: Grounder, question: str, condition: str) -> None:
+    assert lacks(grounder, question, f"SELECT COUNT(*) FROM samples WHERE {condition}") == ()
+
+
+@pytest.mark.parametrize(
+    ("question", "condition"),
+    [
+        ("samples received this year", "EXTRACT(YEAR FROM received_date) = 2023"),
+        ("samples received last year", "received_date >= '2025-01-01'"),
+        ("samples received since 1 January last year", "EXTRACT(YEAR FROM received_date) = 2025"),
+        ("samples received in the last 30 days", "received_date >= CURRENT_DATE - 3"),
+        ("samples received in the last 30 days", "matrix = 'Raw Milk'"),
+    ],
+)
+def test_other_days_are_told(grounder: Grounder, question: str, condition: str) -> None:
+    [told] = lacks(grounder, question, f"SELECT COUNT(*) FROM samples WHERE {condition}")
+    assert "and the query has no such condition: date " in told
+
+
+def test_the_halves_of_a_window_may_stand_apart(grounder: Grounder) -> None:
+    sql = (
+        "SELECT COUNT(*) FILTER (WHERE received_date < DATE_TRUNC('year', CURRENT_DATE)) FROM samples "
+        f"WHERE received_date >= {LAST_YEAR}"
+    )
+    assert lacks(grounder, "samples received last year", sql) == ()
+
+
+def test_a_value_is_missed_when_neither_it_nor_its_column_is_there(grounder: Grounder) -> None:
+    question = "How many raw milk samples are urgent?"
+    assert (
+        lacks(grounder, question, "SELECT COUNT(*) FROM samples WHERE matrix = 'Raw Milk' AND priority = 'Urgent'")
+        == ()
+    )
+    [told] = lacks(grounder, question, "SELECT COUNT(*) FROM samples WHERE priority = 'Urgent'")
+    assert told == "The question says 'raw milk', and the query has no such condition: samples.matrix = 'Raw Milk'."
+    grouped = "SELECT matrix, COUNT(*) FROM samples WHERE priority = 'Urgent' GROUP BY matrix"
+    assert lacks(grounder, question, grouped) == (), "its column is there: how it is used is the query's business"
+    assert lacks(grounder, question, "not SQL at all (") == ()
+
+
+@pytest.mark.parametrize(
+    ("question", "sql", "mended"),
+    [
+        (
+            "urgent samples received this year",
+            "SELECT COUNT(*) FROM samples WHERE priority = 'Urgent' AND EXTRACT(YEAR FROM received_date) = 2023",
+            "SELECT COUNT(*) FROM samples WHERE priority = 'Urgent' "
+            "AND received_date >= DATE_TRUNC('YEAR', CURRENT_DATE)",
+        ),
+        (
+            "Samples per month, received last year",
+            "SELECT DATE_TRUNC('MONTH', received_date) AS month, COUNT(*) FROM samples "
+            "WHERE received_date >= '2024-01-01' AND received_date < '2025-01-01' GROUP BY month",
+            "SELECT DATE_TRUNC('MONTH', received_date) AS month, COUNT(*) FROM samples "
+            "WHERE received_date >= DATE_TRUNC('YEAR', CURRENT_DATE) - INTERVAL '1 YEAR' "
+            "AND received_date < DATE_TRUNC('YEAR', CURRENT_DATE) GROUP BY month",
+        ),
+        (  # another time is spoken of
+            "samples received this year and reported in May",
+            "SELECT COUNT(*) FROM samples WHERE received_date >= '2025-01-01'",
+            None,
+        ),
+        (  # two windows in the query
+            "samples received this year",
+            "SELECT COUNT(*) FROM samples WHERE received_date >= '2025-01-01' AND reported_date >= '2024-01-01'",
+            None,
+        ),
+        (  # ruled out
+            "samples other than those received in the last 7 days",
+            "SELECT COUNT(*) FROM samples WHERE received_date < CURRENT_DATE - INTERVAL '7 days'",
+            None,
+        ),
+        (  # no window at all: which column is meant is not known
+            "samples received this year",
+            "SELECT COUNT(*) FROM samples",
+            None,
+        ),
+        (
+            "samples received this year",
+            "SELECT COUNT(*) FROM samples WHERE received_date >= '2025-01-01' OR priority = 'Urgent'",
+            None,
+        ),
+        (  # right already
+            "samples received this year",
+            "SELECT COUNT(*) FROM samples WHERE received_date >= '2026-01-01'",
+            None,
+        ),
+    ],
+)
+def test_days_are_set_right_only_where_that_is_certain(
+    grounder: Grounder, question: str, sql: str, mended: str | None
+) -> None:
+    assert with_window(grounder.ground(question), question, sql, TODAY) == mended
+
+
+ALL = "SELECT COUNT(*) FROM samples"
+URGENT = "SELECT COUNT(*) FROM samples WHERE priority = 'Urgent'"
+
+
+def test_the_assistant_sets_the_days_right_without_a_further_word_of_the_model(laboratory: Database) -> None:
+    wrong = "SELECT COUNT(*) FROM samples WHERE EXTRACT(YEAR FROM received_date) = 2023"
+    engine = ScriptedEngine([wrong])
+    answer = Assistant.over(engine, laboratory, options=Options(today=TODAY)).ask("Samples received this year?")
+    assert [step.kind for step in answer.steps] == ["draft", "mend"]
+    assert answer.understood is not None
+    assert answer.understood.windows == ("received_date from 2026-01-01",)
+    assert answer.lacks == ()
+
+
+def test_the_model_is_asked_once_more_for_what_it_left_out(laboratory: Database) -> None:
+    engine = ScriptedEngine([ALL, URGENT])
+    answer = Assistant.over(engine, laboratory, options=Options(today=TODAY)).ask("How many urgent samples?")
+    assert [step.kind for step in answer.steps] == ["draft", "repair"]
+    assert "priority = 'Urgent'" in answer.sql
+    assert "The question says 'urgent'" in engine.prompts[1].tail
+
+
+@pytest.mark.parametrize("second", [ALL, "SELECT nothing FROM nowhere", "SELECT COUNT(*) FROM clients"])
+def test_a_second_draft_that_is_no_better_is_not_the_answer_and_the_person_is_told(
+    laboratory: Database, second: str
+) -> None:
+    engine = ScriptedEngine([ALL, second])
+    answer = Assistant.over(engine, laboratory, options=Options(today=TODAY)).ask("How many urgent samples?")
+    assert answer.ok
+    assert answer.written == ALL
+    assert answer.lacks == (
+        "The question says 'urgent', and the query has no such condition: samples.priority = 'Urgent'.",
+    )
+    assert len(engine.prompts) == 2
+
+
+@pytest.mark.parametrize("options", [Options(repairs=0), Options(grounding=False)])
+def test_without_repairs_or_grounding_the_model_is_asked_once(laboratory: Database, options: Options) -> None:
+    engine = ScriptedEngine([ALL])
+    answer = Assistant.over(engine, laboratory, options=options).ask("How many urgent samples?")
+    assert len(engine.prompts) == 1
+    assert bool(answer.lacks) is options.grounding
