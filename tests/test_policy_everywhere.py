@@ -101,7 +101,7 @@ def test_hints_come_from_permitted_columns_and_rows_alone(shop: str, kept: bool,
     )
     settings = Settings(home=tmp_path / "home") if kept else None
     for _ in range(2):  # the second time from the file, where there is one
-        engine = ScriptedEngine(["SELECT 1"])
+        engine = ScriptedEngine(["SELECT 1"] * 2)
         with Assistant.over(engine, open_database(shop), settings=settings, policy=POLICY) as assistant:
             answer = assistant.ask(question)
         assert answer.hints == ("clients.name = 'Rowan Foods'", "orders.item = 'Copper kettle'")
@@ -113,7 +113,7 @@ def test_hints_come_from_permitted_columns_and_rows_alone(shop: str, kept: bool,
 
 def test_values_that_were_kept_without_the_policy_are_not_used_under_it(shop: str, tmp_path: Path) -> None:
     settings = Settings(home=tmp_path / "home")
-    free = Assistant.over(ScriptedEngine(["SELECT 1"]), open_database(shop), settings=settings)
+    free = Assistant.over(ScriptedEngine(["SELECT 1"] * 2), open_database(shop), settings=settings)
     with free:
         assert free.ask("a silver ladle").hints == ("orders.item = 'Silver ladle'",)
     bound = Assistant.over(ScriptedEngine(["SELECT 1"]), open_database(shop), settings=settings, policy=POLICY)

@@ -127,7 +127,7 @@ def test_what_is_said_of_the_schema_is_known_to_it(herd: Database, names: Names)
 
 
 def ask(herd: Database, file: Path, question: str, **more: object) -> ScriptedEngine:
-    engine = ScriptedEngine(["SELECT COUNT(*) FROM t_anim"])
+    engine = ScriptedEngine(["SELECT COUNT(*) FROM t_anim"] * 2)
     settings = Settings(home=file.parent / "home", lexicon=str(file))
     Assistant.over(engine, herd, options=Options(abstain=True), settings=settings, **more).ask(question)  # type: ignore[arg-type]
     return engine
