@@ -42,6 +42,12 @@ def lacks(grounder: Grounder, question: str, sql: str) -> tuple[str, ...]:
         ("samples received last year", "DATE_TRUNC('year', received_date) = DATE '2025-01-01'"),
         ("samples received in the last 30 days", "received_date >= CURRENT_DATE - 30"),
         ("samples received last month", "EXTRACT(MONTH FROM received_date) = 5"),  # taken apart: not judged
+        ("samples received this year", "NOT (received_date < '2026-01-01')"),
+        ("samples received last year", "NOT (received_date < '2025-01-01' OR received_date > '2025-12-31')"),
+        (
+            "samples received this year",
+            "sample_id IN (SELECT sample_id FROM samples WHERE received_date >= '2026-01-01')",
+        ),
     ],
 )
 def test_a_window_is_met_however_it_is_written(grounder: Grounder, question: str, condition: str) -> None:
@@ -56,6 +62,10 @@ def test_a_window_is_met_however_it_is_written(grounder: Grounder, question: str
         ("samples received since 1 January last year", "EXTRACT(YEAR FROM received_date) = 2025"),
         ("samples received in the last 30 days", "received_date >= CURRENT_DATE - 3"),
         ("samples received in the last 30 days", "matrix = 'Raw Milk'"),
+        ("samples received this year", "NOT (received_date >= '2026-01-01')"),
+        ("samples received last year", "received_date NOT BETWEEN '2025-01-01' AND '2025-12-31'"),
+        ("samples received last year", "NOT (EXTRACT(YEAR FROM received_date) = 2025)"),
+        ("samples received last year", "received_date >= '2025-01-01' OR received_date < '2025-06-01'"),
     ],
 )
 def test_other_days_are_told(grounder: Grounder, question: str, condition: str) -> None:
@@ -82,6 +92,41 @@ def test_a_value_is_missed_when_neither_it_nor_its_column_is_there(grounder: Gro
     grouped = "SELECT matrix, COUNT(*) FROM samples WHERE priority = 'Urgent' GROUP BY matrix"
     assert lacks(grounder, question, grouped) == (), "its column is there: how it is used is the query's business"
     assert lacks(grounder, question, "not SQL at all (") == ()
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "How many samples, urgent or not?",
+        "How many samples, routine and urgent alike?",
+        "Not urgent, but how many samples are there?",
+        "Environmental Agency asked: how many samples?",
+        "For the water utility audit: how many samples?",
+    ],
+)
+def test_what_need_not_hold_is_not_missed(grounder: Grounder, question: str) -> None:
+    assert lacks(grounder, question, ALL) == ()
+    assert lacks(grounder, "How many urgent samples for water utilities?", ALL) != ()
+
+
+def test_a_value_is_not_missed_where_the_query_names_its_row_by_the_key(grounder: Grounder) -> None:
+    question = "Average lead reading, lead being determinand 24"
+    results = "SELECT AVG(numeric_value) FROM results"
+    assert lacks(grounder, question, f"{results} WHERE determinand_id = 24") == ()
+    assert lacks(grounder, question, f"{results} WHERE determinand_id IN (24, 25)") == ()
+    assert lacks(grounder, question, f"{results} WHERE sample_id = 'S-2025-00123'") != ()
+    joined = "SELECT AVG(numeric_value) FROM results r JOIN determinands d ON r.determinand_id = d.determinand_id"
+    assert lacks(grounder, question, joined) != (), "a join names no row"
+
+
+def test_a_client_that_is_named_by_its_first_word_is_missed(grounder: Grounder) -> None:
+    question = "How many samples did kestrel send?"
+    [told] = lacks(grounder, question, ALL)
+    assert told.endswith("clients.client_name = 'Kestrel Foods'.")
+    named = (
+        "SELECT COUNT(*) FROM samples s JOIN clients c ON c.client_id = s.client_id WHERE client_name ILIKE 'Kestrel%'"
+    )
+    assert lacks(grounder, question, named) == ()
 
 
 @pytest.mark.parametrize(
@@ -124,6 +169,16 @@ def test_a_value_is_missed_when_neither_it_nor_its_column_is_there(grounder: Gro
         (
             "samples received this year",
             "SELECT COUNT(*) FROM samples WHERE received_date >= '2025-01-01' OR priority = 'Urgent'",
+            None,
+        ),
+        (  # ruled out by the query
+            "samples received this year",
+            "SELECT COUNT(*) FROM samples WHERE NOT (received_date >= '2025-01-01' AND priority = 'Urgent')",
+            None,
+        ),
+        (
+            "samples received this year",
+            "SELECT COUNT(*) FROM samples WHERE received_date <> '2025-01-01'",
             None,
         ),
         (  # right already

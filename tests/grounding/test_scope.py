@@ -106,7 +106,23 @@ def test_words_that_nothing_knows_are_missing(grounder: Grounder) -> None:
     assert judge("Since when is method ISO 11731 accredited?") is not None
     assert judge("When was sample S-2025-00210 received?") is None
     assert judge("Raise the limit for copper to 2.5") is not None
+    assert judge("How many samples did kestrel send?") is None, "a client's first word"
     assert judge("Number of fialed samples per clinet in 2025, in reverse order of client") is None
+
+
+def test_a_first_word_of_many_names_is_known() -> None:
+    """More names than can be offered as choices: it is the query that has to look for them."""
+    [table] = SHOP.tables[:1]
+    names = [f"Wombat {kind}" for kind in ("Mug", "Bowl", "Plate", "Knife", "Fork", "Spoon")]
+    values = ValueIndex.of([(table, table.columns[1], names)], SHOP)
+    assert Grounder(SHOP, values).scope.judge("How many wombat orders were there?") is None
+    two = Grounder(SHOP, ValueIndex.of([(table, table.columns[1], names[:2])], SHOP)).scope
+    asked = two.judge("How many wombat orders were there?")
+    assert asked is not None
+    assert asked.reason == "ambiguous"
+    unknown = Grounder(SHOP).scope.judge("How many wombat orders were there?")
+    assert unknown is not None
+    assert unknown.reason == "missing"
 
 
 @pytest.mark.parametrize(("half", "caught"), [("design", 0.8), ("test", 0.65)])

@@ -107,6 +107,11 @@ def test_the_word_lists_of_the_laboratory_all_lead_to_their_values(index: ValueI
         "Show me technique, result number and test date",
         "The coplete records of samples",
         "Clients whose name has council in it",
+        "Night shift lead speaking. How many samples today?",
+        "Our marketing lead wants the number of clients",
+        "Environmental Agency asked about sampling points",
+        "In reception we wonder which person has the oldest job",
+        "Reception date of samples, by contact person",
     ],
 )
 def test_what_only_looks_like_a_value_is_none(index: ValueIndex, question: str) -> None:
@@ -116,6 +121,78 @@ def test_what_only_looks_like_a_value_is_none(index: ValueIndex, question: str) 
 def test_a_kind_is_not_told_where_the_thing_itself_is_named(index: ValueIndex) -> None:
     assert index.hints("ICP-MS planning: worksheets of method ISO 17294-2") == ("methods.method_code = 'ISO 17294-2'",)
     assert index.hints("worksheets of ICPMS methods") == ("methods.technique = 'ICP-MS'",)
+
+
+def test_what_is_asked_about_is_a_value_all_the_same(index: ValueIndex) -> None:
+    assert (
+        found(index, "Average lead reading per quality lead sample") == ["determinands.determinand_name = 'Lead'"] * 2
+    )
+    assert found(index, "Which water utility asked most?") == ["clients.client_type = 'Water Utility'"]
+    assert found(index, "Staff of reception") == ["analysts.department = 'Sample Reception'"]
+
+
+def test_the_first_word_of_a_stored_name_stands_for_it(index: ValueIndex) -> None:
+    kestrel = ["clients.client_name = 'Kestrel Foods'"]
+    assert found(index, "Which samples came from Kestrel?") == kestrel
+    assert found(index, "How many samples did kestrel send?") == kestrel
+    assert found(index, "Kestrel: number of samples") == kestrel
+    assert found(index, "Samples of Kestrel Foods and of kestrel's farm") == kestrel
+    assert index.hints("How many samples did kestrel send?") == tuple(kestrel)
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "Samples of Kestrel Bakery",  # another name
+        "Samples that Anna Kestrel tested",
+        "Was a kestrel seen?",
+        "samples with kestrel feathers",  # no place for a name
+        "Samples of the hotels",  # the first word of none
+        "How was the examination?",  # of a description
+    ],
+)
+def test_a_first_word_alone_is_no_name_everywhere(index: ValueIndex, question: str) -> None:
+    assert "Kestrel" not in " ".join(found(index, question))
+    assert index.hints(question) == ()
+
+
+def test_first_words_that_are_shared_or_mean_more_stand_for_nothing() -> None:
+    from mnemosyne.schema import Schema
+
+    schema = Schema.from_ddl("CREATE TABLE farms (farm_name TEXT, town TEXT, remark TEXT)")
+    [table] = schema.tables
+    names, towns, remark = table.columns
+    values = ValueIndex.of(
+        [
+            (table, names, ["Alder Farm", "Briar Farm", "Briar Dairy", "Cotton Farm", "Dunlin Farm", "Most Farm"]),
+            (table, towns, ["Dunlin"]),
+            (table, remark, ["Eider Sea", "once Cotton Mill"]),
+        ],
+        schema,
+    )
+    assert values.hints("Is it Alder?") == ("farms.farm_name = 'Alder Farm'",)
+    for word in ("Briar", "Cotton", "Eider", "Most"):
+        assert values.hints(f"Is it {word}?") == ()
+    assert values.hints("Is it Dunlin?") == ("farms.town = 'Dunlin'",)
+    assert values.first_words() == {"alder", "briar", "cotton", "dunlin"}
+
+
+@pytest.mark.parametrize(
+    ("question", "optional"),
+    [
+        ("samples this year, urgent or not", [True]),
+        ("Urgent and routine alike, drinking water", [True, True, False]),
+        ("samples of May, cancelled ones included", [True]),
+        ("all samples, including cancelled", [True]),
+        ("Not urgent, but list the samples", [True]),
+        ("Urgent samples or those not reported", [False]),
+        ("For the water utility audit: drinking water in progress", [True, False]),
+        ("for the water utility in Dublin", [False, False]),
+        ("not urgent samples", [False]),
+    ],
+)
+def test_what_need_not_hold_is_told_apart(index: ValueIndex, question: str, optional: list[bool]) -> None:
+    assert [mention.optional for mention in index.mentions(question)] == optional
 
 
 def test_words_of_any_question_are_values_only_where_they_are_written_as_names() -> None:

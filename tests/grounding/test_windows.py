@@ -9,7 +9,7 @@ import pytest
 import sqlglot
 
 from mnemosyne.grounding import Grounder
-from mnemosyne.grounding.understood import bounds_of
+from mnemosyne.grounding.days import bounds_of
 from mnemosyne.grounding.windows import Window, is_dated, windows
 from mnemosyne.schema import Schema
 

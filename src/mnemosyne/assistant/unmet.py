@@ -11,7 +11,8 @@ import re
 from datetime import date
 from typing import TYPE_CHECKING
 
-from mnemosyne.grounding.understood import Bounds, bounds_of
+from mnemosyne.grounding.days import Bounds, bounds_of
+from mnemosyne.grounding.synonyms import normal, singular
 from mnemosyne.grounding.values import meant
 
 if TYPE_CHECKING:
@@ -50,6 +51,8 @@ def with_window(ground: Grounded, question: str, sql: str, today: date | None = 
     found = bounds_of(tree, day)
     if len({(column, b.start, b.end) for (_, column), b in found.items()}) != 1:
         return None
+    if any(b.outside or any(_is_under_not(node) for node in b.nodes) for b in found.values()):
+        return None
     for bounds in found.values():
         columns = {node.sql(): node for node in map(_dated, bounds.nodes) if node is not None}
         if len(columns) != 1 or not all(isinstance(node.parent, exp.And | exp.Where) for node in bounds.nodes):
@@ -78,7 +81,7 @@ def _unmet_windows(windows: tuple[Window, ...], tree: exp.Expr, today: date) -> 
 def _is_met(start: date | None, end: date | None, found: list[tuple[tuple[int, str], Bounds]], today: date) -> bool:
     """Whether some column has these days for its ends; the halves of a window may stand in two places."""
     for column in {name for (_, name), _ in found}:
-        places = [bounds for (_, name), bounds in found if name == column]
+        places = [bounds for (_, name), bounds in found if name == column and not bounds.outside]
         begins = start is None or any(b.start == start for b in places)
         if end is None:  # to this day: an end in the future is none
             if any(b.start == start and (b.end is None or b.end >= today) for b in places):
@@ -109,20 +112,27 @@ def _is_unreadable(tree: exp.Expr) -> bool:
 
 
 def _unmet_values(ground: Grounded, tree: exp.Expr) -> list[Mention]:
-    """Values whose column the query never names and that it does not write either."""
+    """Values whose column the query never names, that it does not write, and whose row it does not name by its key."""
     from sqlglot import exp
 
     columns = {column.name.lower() for column in tree.find_all(exp.Column)}
     texts = " ".join(node.this.lower() for node in tree.find_all(exp.Literal) if node.is_string)
-    starred = any(True for _ in tree.find_all(exp.Star)) and not any(True for _ in tree.find_all(exp.Where))
+    keyed = {
+        singular(normal(column.name.lower().removesuffix("_id")))
+        for node in tree.find_all(exp.EQ, exp.In)
+        if isinstance(column := node.this, exp.Column)
+        and column.name.lower().endswith("_id")
+        and any(isinstance(other, exp.Literal) for other in (node.args.get("expression"), *node.expressions))
+    }
     return [
         mention
         for mention in meant(ground.mentions)
-        if mention.how in ("spelling", "synonym")
+        if mention.how in ("spelling", "synonym", "beginning")
+        and not mention.optional
+        and singular(normal(mention.table.rsplit(".", 1)[-1])) not in keyed
         and mention.column.lower() not in columns
         and mention.value.lower() not in texts
         and not any(column.startswith(f"{mention.value.lower()}_") for column in columns)
-        and not (starred and mention.how != "spelling")
     ]
 
 
@@ -149,6 +159,13 @@ _GROUPED = re.compile(r"\b(per|by|each|every) (calendar )?(day|week|month|quarte
 def _other_time(question: str, window: Window) -> bool:
     text = re.sub(re.escape(window.words), " ", " ".join(question.split()), flags=re.IGNORECASE)
     return _TIME.search(_GROUPED.sub(" ", text)) is not None
+
+
+def _is_under_not(node: exp.Expr) -> bool:
+    """Whether a condition is ruled out, or part of what is."""
+    from sqlglot import exp
+
+    return isinstance(node.find_ancestor(exp.Not, exp.Select), exp.Not)
 
 
 def _dated(node: exp.Expr) -> exp.Column | None:

@@ -1,17 +1,19 @@
-"""The ways in which people write one stored value: its spelling, synonyms, words for codes, shortened names."""
+"""The ways in which people write one stored value: its spelling, synonyms, words for codes, shortened names, first words."""
 
 from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from mnemosyne.grounding.synonyms import Synonyms, is_exact, normal
+from mnemosyne.grounding.unknown import ordinary_stems
+from mnemosyne.grounding.words import stem, vocabulary
 from mnemosyne.schema import Column
 
-How = Literal["spelling", "synonym", "code", "near"]
+How = Literal["spelling", "synonym", "code", "near", "beginning"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,3 +104,45 @@ def _short_names(value: str) -> list[str]:
         if len(words) > 2 and words[0][:1].isupper() and words[-1][:1].isupper()
         else []
     )
+
+
+SHORTEST_BEGINNING = 4
+"""Letters of a first word that names anything."""
+
+
+def first_words(forms: Mapping[str, Sequence[Form]]) -> dict[str, list[Form]]:
+    """First words of stored names, `kestrel` of `Kestrel Foods`, and the names that begin with them.
+
+    A name stands in a column of names, has two words or more and no word of any sentence: `Detection of …` describes.
+    """
+    found: dict[str, list[Form]] = defaultdict(list)
+    for places in forms.values():
+        for place in places:
+            words = place.value.split()
+            if place.how != "spelling" or "name" not in place.column.lower() or len(words) < 2:
+                continue
+            first = normal(words[0])
+            if (
+                first.isalpha()
+                and len(first) >= SHORTEST_BEGINNING
+                and not vocabulary("stop") & {w.lower() for w in words}
+            ):
+                found[first].append(place)
+    return dict(found)
+
+
+def add_beginnings(forms: dict[str, list[Form]], known: Synonyms, taken: Iterable[str]) -> None:
+    """First words that one stored name alone begins with, and that mean nothing else: no form, synonym or `taken` word."""
+    others = {*forms, *known.groups, *taken}
+    spelt: dict[str, set[str]] = defaultdict(set)
+    for places in forms.values():
+        for place in places:
+            for word in place.value.split():
+                spelt[normal(word)].add(normal(place.value))
+    for first, places in first_words(forms).items():
+        name = normal(places[0].value)
+        elsewhere = any(name not in other for other in spelt[first])
+        if len({place.value for place in places}) > 1 or first in others or elsewhere:
+            continue
+        if stem(first) not in ordinary_stems():
+            forms[first] += [replace(place, how="beginning") for place in places]

@@ -76,6 +76,7 @@ class Scope:
             word for text in (*_names(schema), *lexicon) for word in _words(text.replace("_", " ")) if len(word) > 3
         }
         self._known = own | {stem(word) for text in lexicon for word in _words(text)}
+        self._stored = self._known | {stem(word) for word in (values.first_words() if values is not None else ())}
         tables = {stem(singular(normal(table.name))) for table in schema.tables}
         columns = [word for table in schema.tables for column in _dates(table) for word in column.lower().split("_")]
         self._happenings = {stem(word) for word in columns} - tables - {"date", "time", "at", "on"}
@@ -144,7 +145,7 @@ class Scope:
     def _unknown(self, text: str) -> Abstention | None:
         if len(text.split()) > BRIEF:
             return None
-        found = unknown_words(text, lambda word: stem(word) in self._known, self._spelt)
+        found = unknown_words(text, lambda word: stem(word) in self._stored, self._spelt)
         found = [word for word in found if not _is_purpose(text, word)]
         return Abstention("missing", tuple(found)) if found else None
 
@@ -152,7 +153,7 @@ class Scope:
         """Whether a word is known here or anywhere; endings of adjectives and adverbs name nothing."""
         parts = (word, *word.split("-"))
         if word.endswith(("est", "ly", "ed", "ing")) or any(
-            stem(p) in self._known or stem(p) in _plain() for p in parts
+            stem(p) in self._stored or stem(p) in _plain() for p in parts
         ):
             return True
         from rapidfuzz import fuzz, process

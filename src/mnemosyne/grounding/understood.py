@@ -1,15 +1,20 @@
 """One line of what a query takes the question to mean: tables, stored values, and windows of time in dates.
 
 Read from the checked query's own tree, so it tells what will run and not what was hoped for. `CURRENT_DATE`
-and intervals become days: a person sees at once that `last month` is not the last 30 days.
+and intervals become days: a person sees at once that `last month` is not the last 30 days. What is ruled out is
+said as ruled out, and alternatives are joined by `or`, with `…` for one that this line has no words for.
+Conditions on numbers are not told.
 """
 
 from __future__ import annotations
 
-import calendar
-from dataclasses import dataclass, field
-from datetime import date, timedelta
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date
 from typing import TYPE_CHECKING
+
+from mnemosyne.grounding.conditions import beside, choices, is_choice, is_condition
+from mnemosyne.grounding.days import Bounds, bounds_beside, is_day, number_of, part_of
 
 if TYPE_CHECKING:
     from sqlglot import exp
@@ -42,26 +47,190 @@ def understand(query: SafeQuery, today: date | None = None) -> Understood:
         tree = sqlglot.parse_one(query.source, read="postgres")
     except sqlglot.errors.SqlglotError:
         return Understood(query.tables)
-    return Understood(query.tables, _values(tree), _windows(tree, today or date.today()))
+    said = _Reader(tree, today or date.today()).read(tree)
+    values = (one.text for one in said if not one.is_window)
+    windows = (one.text for one in said if one.is_window)
+    return Understood(query.tables, tuple(dict.fromkeys(values)), tuple(dict.fromkeys(windows)))
 
 
-def _values(tree: exp.Expr) -> tuple[str, ...]:
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """A condition in words."""
+
+    text: str
+    """The words."""
+    is_window: bool = False
+    """It speaks of days alone."""
+    is_choice: bool = False
+    """It has an `or` of its own."""
+
+
+class _Reader:
+    """Puts the conditions of one query into words."""
+
+    def __init__(self, tree: exp.Expr, today: date) -> None:
+        from sqlglot import exp
+
+        self._today = today
+        self._named = {cte.alias.lower(): cte.this for cte in tree.find_all(exp.CTE)}
+        self._read: dict[str, list[_Said]] = {}
+
+    def read(self, node: exp.Expr) -> list[_Said]:
+        """The conditions of a part of the query; those of a WITH where it is named, since there it may be ruled out."""
+        from sqlglot import exp
+
+        if is_condition(node):
+            return self._beside(node, False)
+        match node:
+            case exp.With():
+                return []
+            case exp.Table() if node.name.lower() in self._named and not node.db:
+                return self._read_named(node.name.lower())
+            case exp.Except():
+                return [*self.read(node.this), *_without(self.read(node.expression), node.expression)]
+            case exp.Join() if _only_without(node):
+                return _without(self._parts(node), node)
+        return self._parts(node)
+
+    def _parts(self, node: exp.Expr) -> list[_Said]:
+        return [said for part in node.iter_expressions() for said in self.read(part)]
+
+    def _read_named(self, name: str) -> list[_Said]:
+        if name not in self._read:
+            self._read[name] = []  # what a recursive one says of itself
+            self._read[name] = list(dict.fromkeys(self.read(self._named[name])))
+        return self._read[name]
+
+    def _beside(self, node: exp.Expr, ruled_out: bool) -> list[_Said]:
+        conditions = beside(node, ruled_out)
+        single = [condition for condition in conditions if not is_choice(*condition)]
+        windows = bounds_beside(single, self._today)
+        days = {id(one) for _, bounds in windows for one in bounds.nodes}
+        said: list[_Said] = []
+        for condition in conditions:
+            if is_choice(*condition):
+                said += self._either(*condition)
+            elif id(condition[0]) not in days:
+                said += self._one(*condition)
+        return [*said, *(_Said(_window(column, bounds), is_window=True) for column, bounds in windows)]
+
+    def _either(self, node: exp.Expr, ruled_out: bool) -> list[_Said]:
+        """Alternatives as one: `matrix = 'Raw Milk' or …`."""
+        said = [self._beside(*choice) for choice in choices(node, ruled_out)]
+        texts = dict.fromkeys(_joined(one) if one else "…" for one in said)
+        if not any(said):
+            return []
+        return [_Said(" or ".join(texts), all(part.is_window for one in said for part in one), len(texts) > 1)]
+
+    def _one(self, node: exp.Expr, ruled_out: bool) -> list[_Said]:
+        if text := _value(node, ruled_out):
+            return [_Said(text)]
+        if text := _part(node, ruled_out, self._today):
+            return [_Said(text, is_window=True)]
+        within = self._parts(node)
+        nothing = not ruled_out if _is_none(node) else ruled_out and _is_any(node)
+        return _without(within, node) if nothing else within
+
+
+def _without(said: Sequence[_Said], node: exp.Expr) -> list[_Said]:
+    """What no row may be: the conditions, else the tables of a part of the query."""
     from sqlglot import exp
 
-    found: dict[str, None] = {}
-    for node in tree.find_all(exp.EQ, exp.NEQ, exp.In, exp.Like, exp.ILike, bfs=False):
-        column = node.this
-        others = node.expressions if isinstance(node, exp.In) else [node.args["expression"]]
-        if not isinstance(column, exp.Column) or not others or not all(_is_text(other) for other in others):
-            continue
-        if _days(others[0]) is not None:
-            continue
-        texts = ["'" + other.this.replace("'", "''") + "'" for other in others]
-        negated = isinstance(node.parent, exp.Not)
-        sign = {exp.EQ: "=", exp.NEQ: "<>", exp.In: "in", exp.Like: "like", exp.ILike: "like"}[type(node)]
-        right = f"({', '.join(texts)})" if isinstance(node, exp.In) else texts[0]
-        found[f"{column.name} {'not ' if negated else ''}{sign} {right}"] = None
-    return tuple(found)
+    said = tuple(dict.fromkeys(said))
+    if said:
+        return [_Said(f"without {_joined(said)}", all(one.is_window for one in said))]
+    tables = dict.fromkeys(table.name for table in node.find_all(exp.Table))
+    return [_Said(f"without {', '.join(tables)}")] if tables else []
+
+
+def _joined(said: Sequence[_Said]) -> str:
+    if len(said) == 1:
+        return f"({said[0].text})" if said[0].is_choice else said[0].text
+    return f"({' and '.join(f'({one.text})' if one.is_choice else one.text for one in said)})"
+
+
+def _is_any(node: exp.Expr) -> bool:
+    """Whether a condition holds when any row of its subquery, or any counted row, is there."""
+    from sqlglot import exp
+
+    match node:
+        case exp.Exists() | exp.In():
+            return True
+        case exp.EQ():
+            return isinstance(node.expression, exp.Any)
+        case exp.NEQ() | exp.GT():
+            return _is_number(node.expression, 0)
+        case exp.GTE():
+            return _is_number(node.expression, 1)
+    return not isinstance(node, exp.Binary | exp.Between)
+
+
+def _is_none(node: exp.Expr) -> bool:
+    """Whether a condition holds when nothing is there: `COUNT(…) = 0`, `<> ALL (SELECT …)`."""
+    from sqlglot import exp
+
+    match node:
+        case exp.EQ() | exp.LTE():
+            return _is_number(node.expression, 0) or (isinstance(node, exp.EQ) and _is_number(node.this, 0))
+        case exp.LT():
+            return _is_number(node.expression, 1)
+        case exp.NEQ():
+            return isinstance(node.expression, exp.All)
+    return False
+
+
+def _is_number(node: exp.Expr, number: int) -> bool:
+    from sqlglot import exp
+
+    return isinstance(node, exp.Literal) and not node.is_string and node.this == str(number)
+
+
+def _only_without(join: exp.Join) -> bool:
+    """Whether a LEFT JOIN only keeps rows that find no partner: `WHERE r.id IS NULL`, `HAVING COUNT(r.id) = 0`."""
+    from sqlglot import exp
+
+    select = join.parent
+    if join.side != "LEFT" or not isinstance(select, exp.Select):
+        return False
+    keys = {column.name for column in (join.args.get("on") or join).find_all(exp.Column)} | {
+        name for column in select.find_all(exp.Column) if (name := column.name).lower().endswith("id")
+    }
+    for part in (select.args.get("where"), select.args.get("having")):
+        for node, ruled_out in beside(part.this) if part is not None else ():
+            one = node.this
+            if isinstance(node, exp.Is) and isinstance(node.expression, exp.Null):
+                none = bool(node.args.get("negate")) == ruled_out
+            else:
+                none = isinstance(one, exp.Count) and _is_none(node) and not ruled_out
+                one = one.this if none else one
+            if none and isinstance(one, exp.Column) and one.table == join.this.alias_or_name and one.name in keys:
+                return True
+    return False
+
+
+def _value(node: exp.Expr, ruled_out: bool) -> str:
+    """`matrix = 'Raw Milk'`; nothing for what is no condition on text."""
+    from sqlglot import exp
+
+    signs: dict[type[exp.Expr], tuple[str, str]] = {
+        exp.EQ: ("=", "<>"), exp.NEQ: ("<>", "="), exp.In: ("in", "not in"),
+        exp.Like: ("like", "not like"), exp.ILike: ("like", "not like"),
+        exp.NullSafeEQ: ("=", "<>"), exp.NullSafeNEQ: ("<>", "="),
+    }  # fmt: skip
+    if type(node) not in signs:
+        return ""
+    column, others = node.this, node.expressions if isinstance(node, exp.In) else [node.expression]
+    if isinstance(node, exp.EQ | exp.NEQ) and _is_text(column):
+        column, others = others[0], [column]
+    while isinstance(column, exp.Lower | exp.Upper | exp.Trim | exp.Cast | exp.Paren):
+        column = column.this
+    if not isinstance(column, exp.Column) or not others or not all(_is_text(other) for other in others):
+        return ""
+    if not isinstance(node, exp.In) and is_day(others[0]):
+        return ""
+    texts = ["'" + other.this.replace("'", "''") + "'" for other in others]
+    sign = signs[type(node)][ruled_out != bool(node.args.get("negate"))]
+    return f"{column.name} {sign} " + (f"({', '.join(texts)})" if isinstance(node, exp.In) else texts[0])
 
 
 def _is_text(node: exp.Expr | None) -> bool:
@@ -70,223 +239,37 @@ def _is_text(node: exp.Expr | None) -> bool:
     return isinstance(node, exp.Literal) and node.is_string
 
 
-@dataclass(slots=True)
-class Bounds:
-    """What the conditions on one date column in one place of a query come to."""
-
-    start: date | None = None
-    """First day, None without one."""
-    end: date | None = None
-    """Last day, None without one."""
-    nodes: list[exp.Expr] = field(default_factory=list)
-    """The conditions."""
-
-    def narrow(self, start: date | None, end: date | None) -> None:
-        """Take in one more condition."""
-        if start is not None:
-            self.start = start if self.start is None else max(self.start, start)
-        if end is not None:
-            self.end = end if self.end is None else min(self.end, end)
-
-
-def bounds_of(tree: exp.Expr, today: date) -> dict[tuple[int, str], Bounds]:
-    """By place and column, as of `today`: conditions that stand in one place narrow one window."""
+def _part(node: exp.Expr, ruled_out: bool, today: date) -> str:
+    """`month of received_date in (5, 6)`; nothing for what is no condition on part of a date."""
     from sqlglot import exp
 
-    found: dict[tuple[int, str], Bounds] = {}
-    for node in tree.find_all(exp.GTE, exp.GT, exp.LT, exp.LTE, exp.EQ, exp.Between, bfs=False):
-        try:
-            one = _bounds(node, today)
-        except (OverflowError, ValueError):
-            continue  # a day before year 1 or after 9999: the query runs all the same
-        if one is None:
-            continue
-        column, start, end = one
-        place = node.find_ancestor(exp.Filter, exp.If, exp.Or, exp.Select)
-        bounds = found.setdefault((id(place), column), Bounds())
-        bounds.narrow(start, end)
-        bounds.nodes.append(node)
-    return found
-
-
-def _windows(tree: exp.Expr, today: date) -> tuple[str, ...]:
-    lines = [_say(column, bounds) for (_, column), bounds in bounds_of(tree, today).items()]
-    return tuple(dict.fromkeys(line for line in lines if line))
-
-
-def _say(column: str, window: Bounds) -> str:
-    if window.start is not None and window.end is not None:
-        if window.start == window.end:
-            return f"{column} {window.start}"
-        return f"{column} {window.start} to {window.end}" if window.start < window.end else f"{column} in no day at all"
-    return f"{column} from {window.start}" if window.start is not None else f"{column} until {window.end}"
-
-
-def _bounds(node: exp.Expr, today: date) -> tuple[str, date | None, date | None] | None:
-    """(column, first day, last day) of one comparison; None when it is not about days."""
-    from sqlglot import exp
-
-    if isinstance(node, exp.Between):
-        low, high = _days(node.args["low"], today), _days(node.args["high"], today)
-        name = _column(node.this)
-        return (name, low, high) if name and low and high else None
-    sides = (node.this, node.args["expression"])
-    kind: type[exp.Expr] = type(node)
-    if not _column(sides[0]) and not _unit_of(sides[0]):
-        sides = sides[::-1]
-        kind = _mirrored(kind)
-    left, right = sides
-    if (unit := _unit_of(left)) is not None:
-        return _period(*unit, kind, right, today)
-    name, day = _column(left), _days(right, today)
-    if not name or day is None:
-        return None
-    return (name, *_ends(kind, day, day))
-
-
-def _ends(kind: type, first: date, last: date) -> tuple[date | None, date | None]:
-    """First and last day of a comparison with the days `first` to `last`. Raises OverflowError past the calendar."""
-    from sqlglot import exp
-
-    if kind is exp.GT:
-        return last + timedelta(days=1), None
-    if kind is exp.LT:
-        return None, first - timedelta(days=1)
-    return (None if kind is exp.LTE else first), (None if kind is exp.GTE else last)
-
-
-def _mirrored(kind: type[exp.Expr]) -> type[exp.Expr]:
-    """The comparison with its sides changed: `5 < x` is `x > 5`."""
-    from sqlglot import exp
-
-    mirrored: dict[type[exp.Expr], type[exp.Expr]] = {
-        exp.GTE: exp.LTE, exp.LTE: exp.GTE, exp.GT: exp.LT, exp.LT: exp.GT
+    signs: dict[type[exp.Expr], tuple[str, str]] = {
+        exp.EQ: ("=", "<>"), exp.NEQ: ("<>", "="), exp.GT: (">", "<="), exp.GTE: (">=", "<"),
+        exp.LT: ("<", ">="), exp.LTE: ("<=", ">"), exp.In: ("in", "not in"), exp.Between: ("between", "not between"),
     }  # fmt: skip
-    return mirrored.get(kind, kind)
+    part = part_of(node.this) if type(node) in signs else None
+    if part is None:
+        return ""
+    sign = signs[type(node)][ruled_out]
 
-
-def _period(
-    unit: str, name: str, kind: type, right: exp.Expr, today: date
-) -> tuple[str, date | None, date | None] | None:
-    """`DATE_TRUNC('month', d) = …` and `EXTRACT(YEAR FROM d) = 2025`: the whole period."""
-    from sqlglot import exp
-
-    if unit == "EXTRACT" and isinstance(right, exp.Literal) and not right.is_string:
-        start: date | None = (
-            date(int(right.this), 1, 1) if right.this.isdigit() and 1 <= int(right.this) <= 9999 else None
-        )
-        unit = "year"
-    elif unit == "EXTRACT":
-        back, right = _years_back(right)
-        inner = _unit_of(right)
-        start = date(today.year - back, 1, 1) if inner is not None and inner[1] == "" else None
-        unit = "year"
-    else:
-        start = _days(right, today)
-    if start is None or unit not in ("day", "week", "month", "quarter", "year"):
-        return None
-    try:
-        last = _shift(start, unit, 1) - timedelta(days=1)
-    except (OverflowError, ValueError):
-        last = date.max
-    return (name, *_ends(kind, start, last))
-
-
-def _years_back(node: exp.Expr) -> tuple[int, exp.Expr]:
-    """(1, `EXTRACT(YEAR FROM CURRENT_DATE)`) of the same `- 1`."""
-    from sqlglot import exp
-
-    while isinstance(node, exp.Paren):
-        node = node.this
-    if isinstance(node, exp.Sub) and isinstance(by := node.expression, exp.Literal) and by.this.isdigit():
-        return int(by.this), node.this
-    return 0, node
-
-
-def _column(node: exp.Expr) -> str:
-    """The name of a column, also under a cast to a date."""
-    from sqlglot import exp
-
-    while isinstance(node, exp.Cast | exp.Paren):
-        node = node.this
-    return node.name if isinstance(node, exp.Column) else ""
-
-
-def _unit_of(node: exp.Expr) -> tuple[str, str] | None:
-    """(unit, column) of `DATE_TRUNC('month', column)`; (`EXTRACT`, column or nothing for today) of a year."""
-    from sqlglot import exp
-
-    while isinstance(node, exp.Cast | exp.Paren):
-        node = node.this
-    if isinstance(node, exp.TimestampTrunc | exp.DateTrunc) and (name := _column(node.this)):
-        return str(node.text("unit")).lower(), name
-    if isinstance(node, exp.Extract) and node.name.upper() == "YEAR":
-        inner = node.args["expression"]
-        if (name := _column(inner)) or isinstance(inner, exp.CurrentDate | exp.CurrentTimestamp):
-            return "EXTRACT", name
-    return None
-
-
-def _days(node: exp.Expr | None, today: date | None = None) -> date | None:
-    """The day that an expression without columns means."""
-    from sqlglot import exp
+    def numbers(others: Iterable[exp.Expr]) -> list[str]:
+        found = (number_of(other, today) for other in others)
+        return ["…" if number is None else str(number) for number in found]
 
     match node:
-        case exp.CurrentDate() | exp.CurrentTimestamp():
-            return today
-        case exp.Literal():
-            try:
-                return date.fromisoformat(node.this[:10]) if node.is_string and len(node.this) >= 10 else None
-            except ValueError:
-                return None
-        case exp.Cast() | exp.Paren() | exp.TsOrDsToDate():
-            return _days(node.this, today)
-        case exp.TimestampTrunc() | exp.DateTrunc():
-            day = _days(node.this, today)
-            return _truncate(day, node.text("unit").lower()) if day is not None else None
-        case exp.Add() | exp.Sub():
-            day, step = _days(node.this, today), node.args["expression"]
-            sign = 1 if isinstance(node, exp.Add) else -1
-            if day is None:
-                return None
-            if isinstance(step, exp.Interval) and (amount := _amount(step)) is not None:
-                return _shift(day, amount[1], sign * amount[0])
-            return (
-                day + timedelta(days=sign * int(step.this))
-                if isinstance(step, exp.Literal) and step.this.isdigit()
-                else None
-            )
-    return None
+        case exp.In():
+            right = f"({', '.join(numbers(node.expressions)) or '…'})"
+        case exp.Between():
+            right = " and ".join(numbers((node.args["low"], node.args["high"])))
+        case _:
+            [right] = numbers((node.expression,))
+    return f"{part[0]} of {part[1]} {sign} {right}"
 
 
-def _amount(interval: exp.Interval) -> tuple[int, str] | None:
-    """(30, `day`) of `INTERVAL '30 days'`."""
-    number, unit = interval.text("this"), interval.text("unit").lower()
-    if not unit and " " in number:
-        number, unit = number.split(" ", 1)
-    unit = unit.rstrip("s")
-    known = unit in ("day", "week", "month", "quarter", "year")
-    return (int(number), unit) if known and number.lstrip("-").isdigit() else None
-
-
-def _truncate(day: date, unit: str) -> date | None:
-    match unit:
-        case "day":
-            return day
-        case "week":
-            return day - timedelta(days=day.weekday())
-        case "month":
-            return day.replace(day=1)
-        case "quarter":
-            return day.replace(month=3 * ((day.month - 1) // 3) + 1, day=1)
-        case "year":
-            return day.replace(month=1, day=1)
-    return None
-
-
-def _shift(day: date, unit: str, amount: int) -> date:
-    if unit in ("day", "week"):
-        return day + timedelta(days=amount * (7 if unit == "week" else 1))
-    months = day.year * 12 + day.month - 1 + amount * {"month": 1, "quarter": 3, "year": 12}.get(unit, 0)
-    year, month = divmod(months, 12)
-    return date(year, month + 1, min(day.day, calendar.monthrange(year, month + 1)[1]))
+def _window(column: str, window: Bounds) -> str:
+    if window.start is not None and window.end is not None:
+        if window.start > window.end:
+            return f"{column} in no day at all"
+        days = f"{window.start}" if window.start == window.end else f"{window.start} to {window.end}"
+        return f"{column} not {days}" if window.outside else f"{column} {days}"
+    return f"{column} from {window.start}" if window.start is not None else f"{column} until {window.end}"

@@ -19,11 +19,12 @@ from pathlib import Path
 from mnemosyne import guard
 from mnemosyne.databases import Database
 from mnemosyne.grounding import synonyms as synonyms_file
-from mnemosyne.grounding.forms import Form, How, add_codes, add_forms, shared_beginnings
+from mnemosyne.grounding.forms import Form, How, add_beginnings, add_codes, add_forms, first_words, shared_beginnings
 from mnemosyne.grounding.names import Names
+from mnemosyne.grounding.passing import KINDS, is_chatter, is_entitled, is_optional, is_short_name, plain_words
 from mnemosyne.grounding.runs import Text
 from mnemosyne.grounding.stored import VALUES_PER_COLUMN, stored_values
-from mnemosyne.grounding.synonyms import EXACT_CHARACTERS, normal, singular
+from mnemosyne.grounding.synonyms import normal, singular
 from mnemosyne.grounding.words import stem, vocabulary
 from mnemosyne.guard.policy import Policy
 from mnemosyne.schema import Column, Schema, Table
@@ -59,6 +60,8 @@ class Mention:
     """100 unless `near`."""
     listed: bool = False
     """The schema lists the value, so its own spelling needs no hint."""
+    optional: bool = False
+    """The question says that it need not hold, or only what the answer is for: `urgent or not`, `for the dairy audit`."""
 
     @property
     def hint(self) -> str:
@@ -87,7 +90,7 @@ class ValueIndex:
         self._phrases = frozenset(phrases)
         self._pools: dict[tuple[str, int], list[str]] = defaultdict(list)
         for form, places in self._forms.items():
-            if len(form) >= NEAR_CHARACTERS and any(place.how != "code" for place in places):
+            if len(form) >= NEAR_CHARACTERS and any(place.how not in ("code", "beginning") for place in places):
                 self._pools[form[0], len(form)].append(form)
         self._owners = _owners(schema, names or Names())
         self._names = list(self._owners)
@@ -139,6 +142,8 @@ class ValueIndex:
             said = names.of_values(table, column)
             for value in values:
                 add_forms(forms, known, table.full_name, column, value, shared, said.get(value, ()))
+        lexicon = (normal(word) for text in names.words for word in text.split())
+        add_beginnings(forms, known, {*_owners(schema, names), *lexicon})
         return cls(forms, schema, known.phrases, whole, names)
 
     def mentions(self, question: str) -> list[Mention]:
@@ -174,6 +179,10 @@ class ValueIndex:
                     found.append((run, hints))
         return found
 
+    def first_words(self) -> frozenset[str]:
+        """First words of stored names, in small letters: something is stored about them, whichever is meant."""
+        return frozenset(first_words(self._forms))
+
     def nearest(self, table: str, column: str, value: str) -> tuple[str, ...] | None:
         """What a column stores that is most like a value that it does not store; None when it may store it."""
         from rapidfuzz import fuzz, process
@@ -201,7 +210,7 @@ class ValueIndex:
                 if length == 1 and (form in vocabulary("stop") or stem(form) in self._stems or len(form) < 3):
                     continue
                 forms = self._forms.get(form) or self._forms.get(singular(form)) or ()
-                places = {(place.table, place.column) for place in forms if place.how != "code"}
+                places = {(place.table, place.column) for place in forms if place.how not in ("code", "beginning")}
                 if places:
                     taken |= set(range(start, end))
                     for place in places:
@@ -221,6 +230,8 @@ class ValueIndex:
             if places:
                 if end - start == 1 and spelt in ordinary() and not _is_a_name(text, start, places):
                     return None
+                if all(place.how == "beginning" for place in places) and not is_short_name(text, start):
+                    return None
                 own = [place for place in places if place.how == "spelling"]
                 if end - start == 1 and own and not (own := self._meant(text, start, spelt, own)):
                     return None
@@ -239,7 +250,8 @@ class ValueIndex:
             return None
         how: How = chosen.how if similarity == 100.0 else "near"
         run = text.run(start, end)
-        return Mention(chosen.table, chosen.column, chosen.value, run, how, similarity, chosen.listed)
+        optional = is_optional(text.question[: text.spans[start][0]], text.question[text.spans[end - 1][1] :])
+        return Mention(chosen.table, chosen.column, chosen.value, run, how, similarity, chosen.listed, optional)
 
     def _meant(self, text: Text, start: int, form: str, places: Sequence[Form]) -> list[Form]:
         """Those of the values that one word can mean, where the schema uses the same word in its names.
@@ -260,7 +272,7 @@ class ValueIndex:
             table = _table_named(place.table, text.asked)
             elsewhere = any(_table_named(owner, text.asked) for owner in owners or () if owner != place.table)
             own_word = place.table in (owners or ())
-            titled = _is_entitled(text, start, place.column) or (as_stored and not text.goes_on_as_a_name(start))
+            titled = is_entitled(text, start, place.column) or (as_stored and not text.goes_on_as_a_name(start))
             if singular(normal(place.table)) == singular(form) and not titled:
                 continue  # `analyst names` are names of analysts, whatever job title is stored
             if as_stored or spoken_of or (table and not own_word and not elsewhere):
@@ -301,7 +313,6 @@ def meant(mentions: Sequence[Mention]) -> list[Mention]:
 
 
 NAMES = re.compile(r"(^|_)(name|code)$", re.IGNORECASE)
-KINDS = re.compile(r"(^|_)(type|kind|category|class|technique|unit|units|uom)(_|$)", re.IGNORECASE)
 
 
 def _is_a_name(text: Text, start: int, places: Sequence[Form]) -> bool:
@@ -310,13 +321,6 @@ def _is_a_name(text: Text, start: int, places: Sequence[Form]) -> bool:
     quoted = text.question[max(0, begin - 1) : begin] in QUOTES and text.question[end : end + 1] in QUOTES
     as_stored = word[:1].isupper() and any(word in (place.value, place.exact) for place in places)
     return quoted or (as_stored and not text.opens_sentence(start))
-
-
-def _is_entitled(text: Text, start: int, column: str) -> bool:
-    """Whether a value that is also its table's noun is said as a value: `job title analyst`, `employed as analyst`."""
-    before = text.question[: text.spans[start][0]].lower()
-    parts = "|".join(re.escape(part) for part in column.lower().split("_"))
-    return bool(re.search(rf"\b(({parts}) (is |are |not |as )*|as (an? |the )?)['\"‘“]?$", before))
 
 
 def _word_by_word(said: Sequence[str], written: Sequence[str]) -> bool:
@@ -335,13 +339,6 @@ def ordinary() -> frozenset[str]:
     return vocabulary("stop") | vocabulary("asking") | vocabulary("measures")
 
 
-@lru_cache(maxsize=1)
-def plain_words() -> frozenset[str]:
-    """Words that are spelt right: no misspelt value."""
-    return frozenset(word for kind in PLAIN for word in vocabulary(kind))
-
-
-PLAIN = ("stop", "asking", "measures", "periods", "people", "states", "happenings", "doing", "overseeing", "general")
 QUOTES = frozenset("'\"‘“’”")
 
 
@@ -350,7 +347,7 @@ def _choose(places: Sequence[Form], text: Text, start: int, end: int) -> Form | 
     by_place = {(place.table, place.column, place.value): place for place in places}
     before, rest = text.question[: text.spans[start][0]], text.question[text.spans[end - 1][1] :]
     run = text.run(start, end)
-    by_place = {key: place for key, place in by_place.items() if not _is_chatter(place, text, run, before, rest)}
+    by_place = {key: place for key, place in by_place.items() if not is_chatter(place, text, run, before, rest)}
     if len(by_place) < 2:
         return next(iter(by_place.values()), None)
     after = singular(normal(text.words[end])) if end < len(text.words) else ""
@@ -373,32 +370,11 @@ def _choose(places: Sequence[Form], text: Text, start: int, end: int) -> Form | 
     return ranked[0] if likely(ranked[0]) > likely(ranked[1]) else None
 
 
-def _is_chatter(place: Form, text: Text, run: str, before: str, after: str) -> bool:
-    """Whether a value is only said in passing: part of a name, the unit after a number, the post of who asks."""
-    name = re.search(r"\b([A-Z]\w+) $", before)
-    after_a_name = name is not None and name[1].lower() not in vocabulary("stop")
-    capitals = all(word[:1].isupper() for word in run.split())
-    if place.how == "synonym" and after_a_name and capitals and len(run) > EXACT_CHARACTERS:
-        return True
-    if UNIT.search(place.column) and re.search(r"\d\s*$", before):
-        return True
-    if not {singular(normal(word)) for word in place.table.split("_")} & vocabulary("people") or "name" in place.column:
-        return False
-    if place.how == "synonym" and not text.asked & vocabulary("people"):
-        return True
-    return bool(
-        re.search(r"(?i)(\b(I am|I'm)|(^|[.,:;]\s*)as)( the| a| an)? $", before)
-        or re.match(r" (asks|wants|needs|here)\b", after)
-    )
-
-
 WORKS = re.compile(r"\bwork(s|ing)? (in|for)( the| our)? $", re.IGNORECASE)
 """Who works there, is a person."""
 
 THINGS = frozenset("result test failure fail parameter finding work".split())
 """What is counted although a person did it: `which analyst has microbiological results`."""
-
-UNIT = re.compile(r"(^|_)(unit|units|uom)(_|$)", re.IGNORECASE)
 
 
 def _partial_names(
