@@ -5,7 +5,8 @@
     python benchmarks/confidence.py --fit signs.jsonl [more.jsonl]      # fit and write
 
 With --fit, the fit is written to src/mnemosyne/data/grounding/confidence.json with its recipe and its reliability,
-which is measured by ten-fold cross-validation: no answer judges the coefficients that it made.
+which is measured by ten-fold cross-validation: no answer judges the coefficients that it made. Coefficients belong to
+the adapters that gave the answers, by sha256; answers of whole models can be printed and not written.
 """
 
 from __future__ import annotations
@@ -55,7 +56,7 @@ def ask(model: str, out: Path, limit: int) -> None:
                 signs = signs_of(answer)
                 row = {
                     "id": examples[index]["id"], "right": same(expected, answer.result), "inputs": signs.inputs(),
-                    "model": model, "tier": examples[index]["tier"],
+                    "model": model, "adapter_sha256": engine.adapter_sha256, "tier": examples[index]["tier"],
                 }  # fmt: skip
                 sink.write(json.dumps(row) + "\n")
                 sink.flush()
@@ -114,11 +115,12 @@ def fitted(paths: list[Path]) -> str:
     rows = [json.loads(line) for path in paths for line in path.read_text(encoding="utf-8").splitlines()]
     inputs = np.array([row["inputs"] for row in rows])
     right = np.array([float(row["right"]) for row in rows])
+    adapters = {row.get("adapter_sha256") or "": row["model"] for row in rows}
     found = {
         "coefficients": dict(zip(SIGNS, (round(float(w), 4) for w in fit(inputs, right)), strict=True)),
         "recipe": {
-            "set": "lab-dev", "models": sorted({row["model"] for row in rows}), "population": f"seed {SEED}, scale 0.5",
-            "today": str(TODAY), "penalty": PENALTY, "script": "benchmarks/confidence.py",
+            "set": "lab-dev", "adapters": adapters, "population": f"seed {SEED}, scale 0.5", "today": str(TODAY),
+            "penalty": PENALTY, "script": "benchmarks/confidence.py",
         },
         "reliability": {"by": f"{FOLDS}-fold cross-validation", **reliability(cross_validated(inputs, right), right)},
     }  # fmt: skip
@@ -126,7 +128,12 @@ def fitted(paths: list[Path]) -> str:
 
 
 def write(text: str) -> None:
-    """Put a fit in the place where the assistant reads it."""
+    """Put a fit in the place where the assistant reads it. Leaves the program when no adapter could have it."""
+    if "" in json.loads(text)["recipe"]["adapters"]:
+        raise SystemExit(
+            "Some of these answers do not say which adapter gave them, so nothing was written: coefficients belong to "
+            "an adapter's sha256. Ask again: --model ADAPTER --out signs.jsonl."
+        )
     temporary = TARGET.with_suffix(".tmp")
     temporary.write_text(text + "\n", encoding="utf-8")
     temporary.rename(TARGET)

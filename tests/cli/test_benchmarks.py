@@ -55,10 +55,12 @@ def test_the_confidence_benchmark_writes_nothing_unasked(
     confidence = loaded("confidence")
     kept = tmp_path / "confidence.json"
     places = []
+    known: str | None = None
 
     def ask(model: str, out: Path, limit: int) -> None:
         places.append(out)
-        rows = [{"inputs": [1.0] + [n / 40] * (len(SIGNS) - 1), "right": n % 3 == 0, "model": model} for n in range(40)]
+        rows = [{"inputs": [1.0] + [n / 40] * (len(SIGNS) - 1), "right": n % 3 == 0, "model": model,
+                 "adapter_sha256": known} for n in range(40)]  # fmt: skip
         out.write_text("".join(json.dumps(row) + "\n" for row in rows))
 
     monkeypatch.chdir(tmp_path)
@@ -72,7 +74,13 @@ def test_the_confidence_benchmark_writes_nothing_unasked(
     monkeypatch.setattr("sys.argv", ["confidence.py", "--out", "signs.jsonl"])
     confidence.main()
     monkeypatch.setattr("sys.argv", ["confidence.py", "--fit", "signs.jsonl"])
+    with pytest.raises(SystemExit, match="do not say which adapter"):
+        confidence.main()
+    assert not kept.exists()
+    known = "ab" * 32
+    ask("lab", Path("signs.jsonl"), 0)
     confidence.main()
+    assert json.loads(kept.read_text())["recipe"]["adapters"] == {known: "lab"}
     assert set(json.loads(kept.read_text())["coefficients"]) == set(SIGNS)
 
 

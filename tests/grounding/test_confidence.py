@@ -1,6 +1,8 @@
 """Confidence is a number only where there are signs and coefficients, and more doubt never makes it surer."""
 
 import json
+import sqlite3
+import tempfile
 from dataclasses import replace
 from importlib import util
 from pathlib import Path
@@ -9,12 +11,24 @@ from types import ModuleType
 import numpy as np
 import pytest
 
+from mnemosyne.assistant import Assistant
+from mnemosyne.databases import open_database
+from mnemosyne.engines import Engine
+from mnemosyne.engines.scripted import ScriptedEngine
+from mnemosyne.evaluation.replaying import ReplayingEngine
 from mnemosyne.grounding import confidence
 from mnemosyne.grounding.confidence import SIGNS, Signs, probability
 
-MODEL = "mnemosyne-1.5b"
+ADAPTER = "0" * 64
 SURE = Signs(logprobs=(-0.01,) * 40, repairs=0, empty=False)
+SHIPPED = Path(confidence.__file__).parent.parent / "data" / "grounding" / "confidence.json"
+DRAFT = "SELECT name FROM products"
 BENCHMARKS = Path(__file__).parent.parent.parent / "benchmarks"
+
+
+def calibrated() -> str:
+    """The sha256 of the adapter that the shipped coefficients belong to."""
+    return str(next(iter(json.loads(SHIPPED.read_text())["recipe"]["adapters"])))
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +42,7 @@ def calibration() -> ModuleType:
 
 
 def test_without_log_probabilities_there_is_no_number() -> None:
-    assert probability(replace(SURE, logprobs=()), MODEL) is None
+    assert probability(replace(SURE, logprobs=()), calibrated()) is None
 
 
 def test_inputs_stay_in_their_bounds_whatever_a_model_says() -> None:
@@ -39,9 +53,9 @@ def test_inputs_stay_in_their_bounds_whatever_a_model_says() -> None:
 
 def test_coefficients_give_a_probability(monkeypatch: pytest.MonkeyPatch) -> None:
     weights = dict.fromkeys(SIGNS, 0.0) | {"bias": 1.0, "mean_logprob": 1.0, "empty": -2.0}
-    monkeypatch.setattr(confidence, "_coefficients", lambda model: weights)
-    sure, unsure = probability(SURE, MODEL), probability(replace(SURE, logprobs=(-0.4,) * 40), MODEL)
-    empty = probability(replace(SURE, empty=True), MODEL)
+    monkeypatch.setattr(confidence, "_coefficients", lambda adapter_sha256: weights)
+    sure, unsure = probability(SURE, ADAPTER), probability(replace(SURE, logprobs=(-0.4,) * 40), ADAPTER)
+    empty = probability(replace(SURE, empty=True), ADAPTER)
     assert sure is not None
     assert unsure is not None
     assert empty is not None
@@ -50,16 +64,39 @@ def test_coefficients_give_a_probability(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_what_is_shipped_says_how_it_was_made() -> None:
-    file = Path(confidence.__file__).parent.parent / "data" / "grounding" / "confidence.json"
-    if not file.exists():
-        assert probability(SURE, MODEL) is None  # not calibrated, no number
-        return
-    shipped = json.loads(file.read_text())
+    shipped = json.loads(SHIPPED.read_text())
     assert set(shipped["coefficients"]) == set(SIGNS)
     assert shipped["recipe"]["set"] == "lab-dev"
     assert shipped["reliability"]["answers"] >= 50
-    assert probability(SURE, MODEL) is not None
-    assert probability(SURE, "another") is None
+    assert probability(SURE, calibrated()) is not None
+
+
+def test_coefficients_belong_to_an_adapters_bytes_not_to_its_name() -> None:
+    """A new adapter of the old name, another adapter and a whole model have no number."""
+    said = {sha256: told(ScriptedEngine([DRAFT], name="mnemosyne-1.5b", adapter_sha256=sha256))
+            for sha256 in (calibrated(), ADAPTER, None)}  # fmt: skip
+    assert said[calibrated()] is not None
+    assert said[ADAPTER] is None
+    assert said[None] is None
+
+
+def test_what_stands_before_an_engine_says_which_adapter_answers() -> None:
+    """Replayed drafts keep their confidence."""
+    engine = ScriptedEngine([DRAFT], adapter_sha256=calibrated())
+    assert told(ReplayingEngine(engine, {})) is not None
+
+
+def told(engine: Engine) -> float | None:
+    """The confidence of an answer, over a table that holds one row."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "shop.db"
+        with sqlite3.connect(path) as connection:
+            connection.executescript("CREATE TABLE products (name TEXT); INSERT INTO products VALUES ('kettle');")
+        connection.close()
+        with Assistant.over(engine, open_database(f"sqlite:///{path}")) as assistant:
+            answer = assistant.ask("What are the names of the products?")
+    assert not answer.problem
+    return answer.confidence
 
 
 def test_the_fit_finds_the_coefficients_that_made_the_answers(calibration: ModuleType) -> None:

@@ -269,7 +269,7 @@ class Assistant:
             tables=ground.tables,
             understood=understand(query, self.options.today) if query is not None else None,
             abstained=self._doubt(chosen, steps, agreement) if self.options.abstain else None,
-            confidence=None if chosen.problem else probability(_signs(chosen, steps), self.engine.name),
+            confidence=None if chosen.problem else probability(_signs(chosen, steps), self.engine.adapter_sha256),
             seconds=time.perf_counter() - started,
         )
 

@@ -57,6 +57,8 @@ class Engine(Protocol):
     """What `--model` called it."""
     context: int
     """Tokens of prompt and answer at most."""
+    adapter_sha256: str | None
+    """Of the adapter that answers; None for a whole model and where nobody can say."""
 
     def complete(self, prompt: Prompt, sampling: Sampling = Sampling()) -> list[Completion]:
         """`sampling.n` answers to one prompt. Raises PromptTooLong, EngineError."""

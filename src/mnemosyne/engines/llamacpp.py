@@ -41,6 +41,7 @@ class LlamaCppEngine:
     def __init__(self, model: Model, settings: Settings) -> None:
         self.name = model.name
         self.context = model.context
+        self.adapter_sha256 = model.adapter_sha256
         self._model = model
         self._threads = settings.threads
         self._states = open_states(settings)

@@ -79,6 +79,7 @@ class RemoteEngine:
 
     def __init__(self, name: str, settings: Settings) -> None:
         self.name = name
+        self.adapter_sha256: str | None = None  # no server says what it serves
         address = parse(name)
         self._host = httpx.URL(address.url).netloc.decode()
         self._logprobs = True  # until the server refuses them

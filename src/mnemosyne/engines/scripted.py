@@ -22,9 +22,11 @@ class ScriptedEngine:
         *,
         name: str = "scripted",
         context: int = 4096,
+        adapter_sha256: str | None = None,
     ) -> None:
         self.name = name
         self.context = context
+        self.adapter_sha256 = adapter_sha256
         self.prompts: list[Prompt] = []
         self.samplings: list[Sampling] = []
         self._function = answers if callable(answers) else None

@@ -38,6 +38,7 @@ class TransformersEngine:
             raise MissingExtra("train", "The engine transformers") from error
         self.name = name
         self.context = settings.context or CONTEXT
+        self.adapter_sha256: str | None = None
         if settings.threads:
             torch.set_num_threads(settings.threads)
         transformers.logging.disable_progress_bar()

@@ -33,6 +33,7 @@ class FarEngine:
 
         self.name = near.name
         self.context = near.context
+        self.adapter_sha256 = near.adapter_sha256
         self._near = near
         self._ray = ray
         self._open = ray.put(open_here)

@@ -19,6 +19,7 @@ class ReplayingEngine:
     def __init__(self, engine: Engine, known: Mapping[str, Completion]) -> None:
         self.name = engine.name
         self.context = engine.context
+        self.adapter_sha256 = engine.adapter_sha256
         self.replayed = 0
         self._engine = engine
         self._known = known

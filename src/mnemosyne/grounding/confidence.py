@@ -1,7 +1,8 @@
 """How likely an answer is right: a logistic regression over a few signs that every answer carries.
 
 Coefficients and the recipe that made them are package data (`data/grounding/confidence.json`);
-`benchmarks/confidence.py` makes them again from judged answers. Not calibrated, no number: None.
+`benchmarks/confidence.py` makes them again from judged answers. They belong to the adapter whose sha256 the recipe
+names. Not calibrated, no number: None.
 """
 
 from __future__ import annotations
@@ -41,9 +42,9 @@ class Signs:
         )
 
 
-def probability(signs: Signs, model: str) -> float | None:
-    """The calibrated probability of being right, None without log-probabilities or for a model that has no coefficients."""
-    coefficients = _coefficients(model)
+def probability(signs: Signs, adapter_sha256: str | None) -> float | None:
+    """The calibrated probability of being right, None without log-probabilities or for an adapter without coefficients."""
+    coefficients = _coefficients(adapter_sha256) if adapter_sha256 else {}
     if not signs.logprobs or not coefficients:
         return None
     total = sum(coefficients[name] * value for name, value in zip(SIGNS, signs.inputs(), strict=True))
@@ -51,11 +52,11 @@ def probability(signs: Signs, model: str) -> float | None:
 
 
 @lru_cache
-def _coefficients(model: str) -> Mapping[str, float]:
+def _coefficients(adapter_sha256: str) -> Mapping[str, float]:
     file = files("mnemosyne.data") / "grounding" / "confidence.json"
     if not file.is_file():
         return {}
     loaded = json.loads(file.read_text(encoding="utf-8"))
-    if model not in loaded["recipe"]["models"]:
+    if adapter_sha256 not in loaded["recipe"]["adapters"]:
         return {}
     return {str(name): float(value) for name, value in loaded["coefficients"].items()}
