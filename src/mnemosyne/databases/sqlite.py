@@ -14,9 +14,8 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from urllib.parse import quote
 
-from mnemosyne.databases import Limits, sqlite_clock
+from mnemosyne.databases import Limits, sqlite_clock, sqlite_wal
 from mnemosyne.databases.cells import capped, require
 from mnemosyne.databases.deadline import Deadline
 from mnemosyne.databases.places import Place
@@ -68,8 +67,13 @@ class SQLiteDatabase:
         self.url = place.url
         self._path = place.path
         self._lock = threading.Lock()
-        self._connection = _connect(self._path)
-        _check(self._connection, self._path)
+        sqlite_wal.remember(self._path)
+        self._open()
+
+    def _open(self) -> None:
+        mark = sqlite_wal.mark(self._path)
+        self._connection, self._immutable = _opened(self._path)
+        self._mark = mark
         self._connection.execute(
             "SELECT value FROM json_each('[]')"
         ).fetchall()  # made once, which the authorizer forbids
@@ -79,7 +83,7 @@ class SQLiteDatabase:
         """Tables, views, columns, keys, CHECK lists and comments. Raises DatabaseUnreadable."""
         from mnemosyne.databases.sqlite_schema import introspect
 
-        connection = _connect(self._path)
+        connection, _ = _opened(self._path)
         try:
             return introspect(connection)
         except sqlite3.Error as error:
@@ -90,8 +94,26 @@ class SQLiteDatabase:
     def run(self, query: SafeQuery, limits: Limits = Limits()) -> Result | Failure:
         """The rows of a checked query, or how it failed."""
         sql = require(query, self.dialect).sql
-        with self._lock, Deadline(limits.timeout_seconds, self._interrupt):
-            return self._run(sql, limits)
+        with self._lock:
+            if self._immutable and (failure := self._caught_up()):
+                return failure
+            with Deadline(limits.timeout_seconds, self._interrupt):
+                outcome = self._run(sql, limits)
+            if self._immutable and sqlite_wal.mark(self._path) != self._mark:
+                return Failure("error", "The database was written to while the query ran. Ask again.", outcome.seconds)
+            return outcome
+
+    def _caught_up(self) -> Failure | None:
+        """Open the file again when somebody has written to it: an immutable connection does not look."""
+        if sqlite_wal.mark(self._path) == self._mark:
+            return None
+        before = self._connection
+        try:
+            self._open()
+        except DatabaseUnreadable as error:
+            return Failure("error", str(error))
+        before.close()
+        return None
 
     def _interrupt(self, _: int) -> None:
         with contextlib.suppress(sqlite3.Error):  # closed meanwhile
@@ -132,11 +154,41 @@ class SQLiteDatabase:
     def close(self) -> None:
         """Close the connection. Safe to call twice."""
         self._connection.close()
+        sqlite_wal.tidy(self._path)
 
 
-def _connect(path: Path) -> sqlite3.Connection:
+def _opened(path: Path) -> tuple[sqlite3.Connection, bool]:
+    """A connection that has read the catalogue, and whether it takes the file for immutable. Raises DatabaseUnreadable.
+
+    In WAL mode a reader makes files beside the database. Where it cannot and no log is there, the file alone is read.
+    """
+    connection = _connect(path)
+    try:
+        _check(connection)
+        return connection, False
+    except sqlite3.DatabaseError as error:
+        connection.close()
+        if getattr(error, "sqlite_errorcode", None) not in sqlite_wal.NO_FILES_BESIDE:
+            raise _damaged(path, error) from None
+    if not sqlite_wal.still(path):
+        raise DatabaseUnreadable(
+            f"{path} cannot be read: it is in WAL mode, its log {path.name}-wal is not empty or cannot be made, and "
+            f"this user may not make or read {path.name}-shm beside it.",
+            hint="Let somebody who may write to the folder open the database and close it, or copy the database with "
+            "its -wal into a folder of your own.",
+        )
+    connection = _connect(path, "mode=ro&immutable=1")
+    try:
+        _check(connection)
+        return connection, True
+    except sqlite3.DatabaseError as error:
+        connection.close()
+        raise _damaged(path, error) from None
+
+
+def _connect(path: Path, options: str = "mode=ro") -> sqlite3.Connection:
     """A read-only connection with every limit set. Raises DatabaseUnreadable."""
-    uri = "file:" + quote(str(path.resolve())) + "?mode=ro"
+    uri = sqlite_wal.uri(path, options)
     try:
         connection = sqlite3.connect(uri, uri=True, timeout=0, isolation_level=None, check_same_thread=False)
     except sqlite3.Error as error:
@@ -152,16 +204,16 @@ def _connect(path: Path) -> sqlite3.Connection:
     return connection
 
 
-def _check(connection: sqlite3.Connection, path: Path) -> None:
-    """Read the catalogue once. Raises DatabaseUnreadable."""
-    try:
-        connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
-    except sqlite3.DatabaseError as error:
-        connection.close()
-        raise DatabaseUnreadable(
-            f"{path} cannot be read as a SQLite database: {error}.",
-            hint="The file is damaged, encrypted or in use. Restore it from a backup, or try again.",
-        ) from None
+def _check(connection: sqlite3.Connection) -> None:
+    """Read the catalogue once. Raises sqlite3.DatabaseError."""
+    connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+
+
+def _damaged(path: Path, error: sqlite3.Error) -> DatabaseUnreadable:
+    return DatabaseUnreadable(
+        f"{path} cannot be read as a SQLite database: {error}.",
+        hint="The file is damaged, encrypted or in use. Restore it from a backup, or try again.",
+    )
 
 
 def _functions(connection: sqlite3.Connection) -> frozenset[str]:
