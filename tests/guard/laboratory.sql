@@ -25,6 +25,18 @@ SELECT DISTINCT DATE_PART('doy', test_date) / 7, EXTRACT(MONTH FROM test_date) /
 -- ILIKE, LIKE and their opposites
 SELECT sample_id, matrix FROM samples WHERE matrix ILIKE '%WATER%' AND matrix NOT LIKE 'drinking%' AND sampling_point NOT ILIKE '%TAP%' AND matrix LIKE '%r%';
 
+-- a collation by bytes
+SELECT client_name FROM clients WHERE client_name COLLATE "C" < 'M' ORDER BY client_name COLLATE "POSIX", client_id;
+
+-- the other names of collations
+SELECT MIN(client_name COLLATE "C"), COUNT(*) FILTER (WHERE client_name COLLATE ucs_basic > 'a'), COUNT(*) FILTER (WHERE client_name = client_name COLLATE "default") FROM clients;
+
+-- a time of day added to a date and to a timestamp, and taken from both
+SELECT DISTINCT received_date, received_date + TIME '10:00', TIME '23:59:30' + received_date, received_date - TIME '10:00', received_date::timestamp + TIME '08:30', DATE_TRUNC('month', received_date) + TIME '08:30', received_date::timestamp - (TIME '08:30:15') FROM samples;
+
+-- a time of day in a condition
+SELECT COUNT(*) FROM samples WHERE received_date + TIME '10:00' < TIMESTAMP '2026-01-02 11:00:00';
+
 -- LIKE tells capitals
 SELECT COUNT(*) FILTER (WHERE matrix LIKE '%water%') AS low, COUNT(*) FILTER (WHERE matrix LIKE '%Water%') AS capital, COUNT(*) FILTER (WHERE matrix ILIKE '%water%') AS either FROM samples;
 

@@ -11,7 +11,16 @@ from collections.abc import Mapping
 
 from sqlglot import exp
 
-from mnemosyne.guard import scales, shapes, sqlite_aggregates, sqlite_dates, sqlite_queries, sqlite_texts, sqlite_values
+from mnemosyne.guard import (
+    collations,
+    scales,
+    shapes,
+    sqlite_aggregates,
+    sqlite_dates,
+    sqlite_queries,
+    sqlite_texts,
+    sqlite_values,
+)
 from mnemosyne.guard.annotate import annotate
 from mnemosyne.guard.kinds import kind_of
 from mnemosyne.guard.query import Dialect
@@ -63,6 +72,7 @@ _SQLITE: Mapping[type[exp.Expression], Rule] = {
     **sqlite_texts.RULES,
     **sqlite_aggregates.RULES,
     **sqlite_queries.RULES,
+    exp.Collate: collations.by_bytes("BINARY"),
     exp.Ordered: _ordered,
     exp.Window: _window,
 }

@@ -7,8 +7,9 @@ from collections.abc import Mapping
 
 from sqlglot import exp
 
-from mnemosyne.guard import duckdb_lists, duckdb_patterns, shapes, templates
+from mnemosyne.guard import collations, duckdb_lists, duckdb_patterns, shapes, templates
 from mnemosyne.guard.annotate import annotate
+from mnemosyne.guard.duckdb_times import as_intervals
 from mnemosyne.guard.kinds import DAYS, NUMBERS, TIMES, WHOLE, kind_of, marked
 from mnemosyne.guard.scales import refuse_quotient
 from mnemosyne.guard.trees import (
@@ -63,6 +64,7 @@ def _subtract(node: Node) -> None:
         if is_text(text) and kind_of(value) in TIMES:
             day = kind_of(value) == "date"
             text.replace(exp.Cast(this=text.copy(), to=data_type("date" if day else "timestamp")))
+    as_intervals(node)
 
 
 def _cast(node: Node) -> Node | None:
@@ -293,6 +295,15 @@ def _similar(node: Node) -> Node:
     return marked(exp.RegexpFullMatch(this=node.this, expression=literal(regular)), "bool")
 
 
+def _collated(node: Node) -> Node | None:
+    if node.expression.name.upper() == "RTRIM":
+        raise Untranslatable("The collation RTRIM has no equal in DuckDB.", node)
+    return _by_bytes(node)
+
+
+_by_bytes = collations.by_bytes("C")
+
+
 def _missing(name: str) -> Rule:
     def rule(node: Node) -> Node:
         raise Untranslatable(f"{name} has no equal in DuckDB.", node)
@@ -324,6 +335,7 @@ _MISSING = frozenset(
 
 RULES: Mapping[type[exp.Expression], Rule] = {
     exp.Div: _divide,
+    exp.Add: as_intervals,
     exp.Sub: _subtract,
     exp.Cast: _cast,
     exp.Extract: _extract,
@@ -342,6 +354,7 @@ RULES: Mapping[type[exp.Expression], Rule] = {
     exp.ILike: _any_of,
     exp.GroupConcat: _string_agg,
     exp.Interval: _interval,
+    exp.Collate: _collated,
     **duckdb_lists.RULES,
     **duckdb_patterns.RULES,
     exp.Anonymous: _named,

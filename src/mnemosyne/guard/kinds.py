@@ -173,6 +173,8 @@ def _cast(node: exp.Expression) -> Kind:
 
 def _add(node: exp.Expression) -> Kind:
     left, right = kind_of(node.this), kind_of(node.expression)
+    if "time" in (left, right):
+        return _clock(left, right)
     swapped = left not in TIMES and left != "interval" and (right in TIMES or right == "interval")
     if swapped and not (isinstance(node, exp.Sub) and right in TIMES):
         left, right = right, left
@@ -189,6 +191,15 @@ def _add(node: exp.Expression) -> Kind:
     if left == "interval":
         return "interval"
     return _arithmetic(node)
+
+
+def _clock(left: Kind, right: Kind) -> Kind:
+    """A time of day beside a date, an interval or another time."""
+    if left in TIMES or right in TIMES:
+        return "timestamp"
+    if left == right:
+        return "interval"
+    return "time" if "interval" in (left, right) else "unknown"
 
 
 def _gap(left: Kind, right: Kind) -> Kind:

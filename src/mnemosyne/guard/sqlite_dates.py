@@ -24,6 +24,7 @@ from mnemosyne.guard.trees import (
     call,
     cast,
     data_type,
+    is_clock,
     is_text,
     literal,
     paren,
@@ -197,6 +198,8 @@ def _moved(node: Node) -> Node | None:
     if first in TIMES:
         if second == "interval":
             return shift(left, right, sign)
+        if second == "time" and (since_midnight := _clock(right)) is not None:
+            return shift(left, since_midnight, sign)
         if second in TIMES and sign < 0:
             if kind_of(node) == "int":
                 gap = exp.Sub(this=call("JULIANDAY", left), expression=call("JULIANDAY", right))
@@ -212,6 +215,15 @@ def _moved(node: Node) -> Node | None:
             kind="interval",
         )
     return None
+
+
+def _clock(node: Node) -> Node | None:
+    """A written TIME '10:00' as an interval, None for any other time of day."""
+    node = bare(node)
+    if not (isinstance(node, exp.Anonymous) and node.expressions and is_clock(node.expressions[0])):
+        return None
+    parts = intervals.parse(node.expressions[0].name)
+    return None if parts is None else marked(exp.Literal.string(intervals.encode(parts)), "interval")
 
 
 def _as_its_neighbour(node: Node, beside: Node) -> Node:

@@ -48,8 +48,13 @@ def _no_date(node: Node, side: Node) -> Refused:
         "not-translatable",
         f"{subject} is {what}, and SQLite would count with its first digits",
         place=piece(side),
-        hint=f"CAST({name} AS DATE), or CAST({name} AS INTEGER) for a number.",
+        hint=_NO_CLOCK
+        if kind_of(side) == "time"
+        else f"CAST({name} AS DATE), or CAST({name} AS INTEGER) for a number.",
     )
+
+
+_NO_CLOCK = "Add or take away a written time or interval: TIME '10:00', INTERVAL '10 hours 30 minutes'."
 
 
 def _no_sum(node: Node) -> Refused:

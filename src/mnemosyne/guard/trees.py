@@ -84,6 +84,14 @@ def is_text(node: object) -> bool:
     return isinstance(node, exp.Literal) and bool(node.is_string) and kind_of(node) in ("text", "unknown")
 
 
+_CLOCK = re.compile(r"([01]?\d|2[0-3]):[0-5]\d(:[0-5]\d(\.\d{1,6})?)?")
+
+
+def is_clock(node: object) -> bool:
+    """A written time of day, such as '10:00', whose text is an interval too."""
+    return isinstance(node, exp.Literal) and bool(node.is_string) and _CLOCK.fullmatch(node.name) is not None
+
+
 def whole(node: object) -> int | None:
     """The value of a written whole number."""
     if isinstance(node, exp.Expression):
