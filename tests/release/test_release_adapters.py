@@ -15,8 +15,9 @@ from mnemosyne.engines.llamacpp import LlamaCppEngine
 from mnemosyne.errors import ReleaseError, UnknownModel
 from mnemosyne.prompt import build
 from mnemosyne.release import adapters, shipping
+from mnemosyne.settings import Settings
 from mnemosyne.training import adapter_gguf
-from mnemosyne.weights import resolve
+from mnemosyne.weights import catalogue, resolve
 
 PROMPT = build("CREATE TABLE samples (sample_id INTEGER);", "How many samples are overdue?")
 
@@ -180,3 +181,28 @@ def test_broken_adapters_are_named(small: Tiny, tmp_path: Path) -> None:
         save_file(changed, folder / "adapter_model.safetensors")
         with pytest.raises(ReleaseError, match=words):
             adapters.read(str(folder), small.settings)
+
+
+def test_a_run_has_one_record(small: Tiny) -> None:
+    with pytest.raises(ReleaseError, match="came with its run record already"):
+        adapters.read(str(small.run), small.settings, small.run / "run.json")
+
+
+def test_the_record_of_a_run_on_another_base_is_refused(small: Tiny, tmp_path: Path) -> None:
+    file, record = tmp_path / "run.json", json.loads((small.run / "run.json").read_text())
+    gguf = tmp_path / "adapter.gguf"
+    tensors = small.adapter.tensors
+    adapter_gguf.write_gguf(gguf, tensors, alpha=small.adapter.alpha, name="tiny", base_name="tiny",
+                            base_sha256=small.base.sha256)  # fmt: skip
+    record["base"]["sha256"] = "0" * 64
+    file.write_text(json.dumps(record))
+    with pytest.raises(ReleaseError, match="record of another run: its sha256 of the base"):
+        adapters.read(str(gguf), small.settings, file)
+
+
+@pytest.mark.parametrize("name", [entry.name for entry in catalogue().values() if entry.kind == "adapter"])
+def test_every_shipped_adapter_agrees_with_its_published_record(name: str) -> None:
+    file = Path(__file__).parent.parent.parent / "docs" / "runs" / f"{name}.json"
+    adapter = adapters.read(name, Settings(), file)
+    assert adapter.run["recipe"]["name"] == name
+    assert adapter.base == adapter.run["base"]["name"]

@@ -69,6 +69,23 @@ def test_an_adapter_alone_is_quick_and_says_that_it_was_not_measured(home: Tiny,
     assert "ADAPTER ./only-adapter-q8_0.gguf" in (out / "Modelfile").read_text()
 
 
+def test_an_adapter_without_its_run_takes_the_record_that_is_named(
+    home: Tiny, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    out, other = tmp_path / "out", tmp_path / "other.json"
+    record = json.loads((home.run / "run.json").read_text())
+    arguments = ("--formats", "adapter-q8_0", "--probes", "0", "--unmeasured", "--name", "only", "-o", str(out))
+    other.write_text(json.dumps(record | {"recipe": record["recipe"] | {"alpha": 1.5}}))
+    assert release(str(home.run / "best"), *arguments, "--run", str(other)) == 2
+    assert "its alpha is 1.5" in capsys.readouterr().err
+    assert not out.exists()
+    assert release(str(home.run / "best"), *arguments, "--run", str(home.run / "run.json")) == 0
+    card = (out / "README.md").read_text()
+    assert "without its run record" not in card
+    assert "9,814 questions in 153 optimizer steps" in card
+    assert "2026-11-24" in card
+
+
 def test_a_release_without_a_measure_must_be_wanted(home: Tiny, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     assert release(str(home.run), "-o", str(tmp_path / "out")) == 2
     assert "--unmeasured" in capsys.readouterr().err

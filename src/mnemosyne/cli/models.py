@@ -1,8 +1,9 @@
-"""`mnemosyne models`: the catalogue, and what of it is on this machine."""
+"""`mnemosyne models`: the catalogue, and what of it is on this machine. An adapter is of use only with its base."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 import click
@@ -22,12 +23,18 @@ def command(form: str) -> None:
     settings = load()
     found = {entry: cached(entry, settings) for entry in catalogue().values()}
     if form == "json":
-        click.echo(json.dumps([_record(entry, path) for entry, path in found.items()], indent=2))
+        click.echo(json.dumps([_record(entry, found) for entry in found], indent=2))
     else:
         _print_table(found, settings)
 
 
-def _record(entry: Entry, path: Path | None) -> dict[str, object]:
+def _based(entry: Entry, found: Mapping[Entry, Path | None]) -> bool:
+    """Whether the base of an adapter is here; a whole model needs none."""
+    return entry.base is None or any(path for other, path in found.items() if other.name == entry.base)
+
+
+def _record(entry: Entry, found: Mapping[Entry, Path | None]) -> dict[str, object]:
+    path = found[entry]
     return {
         "name": entry.name,
         "kind": entry.kind,
@@ -37,10 +44,11 @@ def _record(entry: Entry, path: Path | None) -> dict[str, object]:
         "licence": entry.licence,
         "context": entry.context,
         "path": str(path) if path else None,
+        "ready": path is not None and _based(entry, found),
     }
 
 
-def _print_table(found: dict[Entry, Path | None], settings: Settings) -> None:
+def _print_table(found: Mapping[Entry, Path | None], settings: Settings) -> None:
     from rich import box
     from rich.console import Console
     from rich.table import Table
@@ -51,6 +59,8 @@ def _print_table(found: dict[Entry, Path | None], settings: Settings) -> None:
     for entry, path in found.items():
         name = f"[bold]{entry.name}[/bold]" + (" [dim](default)[/dim]" if entry.name == settings.model else "")
         here = "[green]yes[/green]" if path else "[dim]no[/dim]"
+        if path and not _based(entry, found):
+            here = "[yellow]without its base[/yellow]"
         table.add_row(name, f"{entry.bytes / 1e6:,.0f} MB", entry.licence, entry.base or "–", here)
     Console().print(table)
     click.echo(f"Fetch one with `mnemosyne pull NAME`. Cache: {settings.home / 'weights'}")

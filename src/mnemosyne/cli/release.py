@@ -24,6 +24,8 @@ HERE = click.Path(exists=True, file_okay=False, path_type=Path)
 @click.option("-o", "--output", type=FOLDER, help="New folder for the release.")
 @click.option("--name", help="Name of the model.  [default: the run's]")
 @click.option("--base", help="Base of an adapter that does not say its own.")
+@click.option("--run", "record", type=click.Path(exists=True, dir_okay=False, path_type=Path), metavar="FILE",
+              help="Run record (run.json) of an adapter that comes without it, for the model card.")  # fmt: skip
 @click.option("--formats", default="", help="Separated by commas: adapter-q8_0, adapter-f16, safetensors, bf16, q8_0, "
               "q4_k_m.  [default: all]")  # fmt: skip
 @click.option(
@@ -64,7 +66,7 @@ def command(source: str, output: Path | None, name: str | None, base: str | None
         click.echo(hub.upload(Path(source), options["repository"]))
         return
     settings = load()
-    adapter = adapters.read(source, settings)
+    adapter = adapters.read(source, settings, options["record"])
     if base:
         adapter = replace(adapter, base=base)
     name = name or adapter.name

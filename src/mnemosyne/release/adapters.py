@@ -48,8 +48,35 @@ class Adapter:
         return sum(tensor.numel() for tensor in self.tensors.values())
 
 
-def read(source: str, settings: Settings) -> Adapter:
-    """The adapter that `source` means. Raises ReleaseError, UnknownModel, WeightsError."""
+def read(source: str, settings: Settings, record: Path | None = None) -> Adapter:
+    """The adapter that `source` means, with its run's `record` where it did not come with one.
+
+    Raises ReleaseError, UnknownModel, WeightsError.
+    """
+    adapter = _read(source, settings)
+    return adapter if record is None else _with_record(adapter, record)
+
+
+def _with_record(adapter: Adapter, file: Path) -> Adapter:
+    """The adapter and the record of the run that made it. Raises ReleaseError when that was another run."""
+    if adapter.run:
+        raise ReleaseError(f"{adapter.name} came with its run record already.", hint="Leave out --run.")
+    record = _object(file, "recipe", "base", "data", "questions", "steps", "versions", "machine")
+    recipe, base = record["recipe"], record["base"]
+    for what, ours, theirs in (
+        ("rank", adapter.rank, recipe["rank"]),
+        ("alpha", adapter.alpha, recipe["alpha"]),
+        ("sha256 of the base", adapter.base_sha256 or base["sha256"], base["sha256"]),
+    ):
+        if ours != theirs:
+            raise ReleaseError(
+                f"{file} is the record of another run: its {what} is {theirs}, that of {adapter.name} is {ours}.",
+                hint="Name the run.json of the run that made this adapter.",
+            )
+    return replace(adapter, base=adapter.base or base["name"], base_sha256=base["sha256"], run=record)
+
+
+def _read(source: str, settings: Settings) -> Adapter:
     path = Path(source).expanduser()
     if path.is_dir():
         return _from_run(path) if (path / "run.json").is_file() else from_peft(path)
