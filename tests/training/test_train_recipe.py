@@ -48,6 +48,16 @@ FAULTS = {
     "validation: {path: v.jsonl, today: June}": ("line 5: today is 'June'; it is a day such as 2026-06-15.", ""),
     "start_from: null": ("line 5: start_from has no value.", "Leave the line out"),
     "rank: [": ("not YAML", ""),
+    "name: \x07": ("line 5: not YAML (a character", ""),
+    "? [rank, alpha]\n: 8": ("line 5: the name of a field is one word", ""),
+    "validation: {path: v.jsonl, {a: b}: 5}": ("line 5: the name of a field is one word", ""),
+    "frame: grpo\nbatch: 10\ngroup_size: 4": (
+        "line 6: group_size (4) does not divide batch (10).",
+        "it divides is 12.",
+    ),
+    "frame: trl\nmicro_batch: 24": ("line 6: micro_batch (24) does not divide batch (64).", "it divides is 72."),
+    "frame: trl\nbatch: 100\nmicro_batch: 32": ("line 7: micro_batch (32) does not divide batch (100).", "is 96."),
+    "frame: grpo\nmicro_batch: 100": ("line 6: micro_batch (100) does not divide batch (64).", "is 100."),
 }
 
 
@@ -59,6 +69,14 @@ def test_a_fault_is_named_with_its_line_and_what_to_do(text: str) -> None:
     assert str(caught.value).startswith("my.yaml")
     assert message in str(caught.value)
     assert hint in caught.value.hint
+
+
+def test_a_recipe_in_another_encoding_is_named_with_its_line(tmp_path: Path) -> None:
+    file = tmp_path / "mine.yaml"
+    file.write_bytes(GOOD.encode() + "# Proben für alle\n".encode("latin-1"))
+    with pytest.raises(RecipeError, match=r"mine\.yaml, line 5: byte 0xfc is not UTF-8") as caught:
+        recipes.load(file)
+    assert caught.value.hint == "Save the file as UTF-8."
 
 
 def test_a_source_that_is_wrong_is_named_by_its_own_line() -> None:
@@ -79,7 +97,9 @@ def test_a_recipe_that_is_not_there_names_the_nearest_one() -> None:
     assert "Did you mean mnemosyne-0.5b?" in caught.value.hint
 
 
-@pytest.mark.parametrize("name", ["mnemosyne-0.5b", "mnemosyne-1.5b", "mnemosyne-3b", "your-lims"])
+@pytest.mark.parametrize(
+    "name", ["mnemosyne-0.5b", "mnemosyne-1.5b", "mnemosyne-1.5b-grpo", "mnemosyne-3b", "your-lims"]
+)
 def test_every_shipped_recipe_is_valid(name: str) -> None:
     recipe = recipes.load(name)
     assert recipe.validation is not None
@@ -94,6 +114,12 @@ def test_the_3b_recipe_is_the_table_of_the_reference() -> None:
     assert (recipe.weight_decay, recipe.batch, recipe.micro_batch, recipe.epochs) == (0.01, 64, 32, 2)
     assert (recipe.max_tokens, recipe.select) == (2048, "loss")
     assert [source.cap for source in recipe.data] == [20_000, 20_000, 0]
+
+
+def test_every_shipped_recipe_is_listed_in_the_documents() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "training.md").read_text()
+    for entry in recipes.SHIPPED.iterdir():
+        assert f"| `{Path(str(entry)).stem}` |" in page
 
 
 def test_every_field_says_what_it_is() -> None:

@@ -218,7 +218,9 @@ def test_grpo_steps_on_the_reward_of_executed_answers(recipe: Recipe, small: Any
         asked.extend(answers)
         return [len(sql) % 2 == 0 for _, sql in answers]
 
-    few = replace(recipe, frame="grpo", batch=4, micro_batch=4, group_size=4, max_steps=2, data=recipe.data[:1])
+    shipped = recipes.load("mnemosyne-1.5b-grpo")
+    small_parts = {"batch": 4, "micro_batch": 4, "group_size": 4, "max_steps": 2, "rank": 8, "start_from": ""}
+    few = replace(shipped, base=recipe.base, data=recipe.data[:1], validation=recipe.validation, **small_parts)
     adapter = trl_frame.train(few, small.folder, tmp_path / "run", Settings(home=small.home), judge=judge)
     history = json.loads((tmp_path / "run" / "log.json").read_text())
     assert len([entry for entry in history if "reward" in entry]) == 2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
@@ -15,7 +16,9 @@ from mnemosyne.errors import TrainingError
 
 if TYPE_CHECKING:
     from mnemosyne.datasets import Example
+    from mnemosyne.settings import Settings
     from mnemosyne.training.recipe import Recipe
+    from mnemosyne.training.run import Prepared
     from mnemosyne.training.selection import Judge
 
 log = logging.getLogger(__name__)
@@ -42,7 +45,11 @@ LAB_SEED, LAB_TODAY = 7, date(2026, 6, 15)
 )
 @click.option("--workers", type=click.IntRange(1), help="Train on so many Ray workers (extra 'cluster').")
 @click.option("--ray", "address", default="local", show_default=True, help="Address of the Ray cluster.")
-@click.option("--threads", type=click.IntRange(1), help="Processor threads.  [default: all]")
+@click.option(
+    "--threads",
+    type=click.IntRange(1),
+    help="Processor threads, with --workers of each.  [default: all; with --workers one]",
+)
 def command(
     recipe: str,
     out: Path | None,
@@ -70,6 +77,10 @@ def command(
     wanted = recipes.load(recipe)
     if max_steps:
         wanted = replace(wanted, max_steps=max_steps)
+    if workers:
+        from mnemosyne.training import cluster
+
+        cluster.need_shared_prefix(wanted)
     settings = load_settings()
     prepare_process(threads or settings.threads, offline=settings.offline)
     folder = recipes.folder_of(recipe)
@@ -91,13 +102,9 @@ def command(
     if dry_run:
         return _dry_run(wanted, folder)
     if workers:
-        from mnemosyne.training import cluster
-
-        best = cluster.train(
-            wanted, folder, out, settings, workers=workers, address=address, resume=resume, make_judge=_judge
+        return _train_on_workers(
+            wanted, folder, out, replace(settings, threads=threads or settings.threads), resume, workers, address
         )
-        console.stderr().print(f"Adapter: {best / 'adapter.gguf'}", soft_wrap=True)
-        return 0
     return _train(wanted, folder, out, resume)
 
 
@@ -108,15 +115,38 @@ def _train(recipe: Recipe, folder: Path, out: Path, resume: bool) -> int:
 
     prepared = run.prepare(recipe, folder, load_settings())
     err = console.stderr()
-    for part in prepared.loaded:
-        for row, tokens in part.too_long:
-            err.print(f"left out: {row} of {part.source.path} has {tokens:,} tokens (max_tokens {recipe.max_tokens:,})")
+    _say_too_long(prepared)
     judge = _judge(recipe, out) if recipe.validation and recipe.validation.database else None
     with Screen(err, len(prepared.steps)) as screen:
         best = run.train(prepared, out, resume=resume, judge=judge, listen=screen)
     err.print(f"Adapter: {best / 'adapter.gguf'}", soft_wrap=True)
     err.print(f"Use it: mnemosyne ask --model {recipe.base}+{best / 'adapter.gguf'} …", soft_wrap=True)
     return 0
+
+
+def _train_on_workers(
+    recipe: Recipe, folder: Path, out: Path, settings: Settings, resume: bool, workers: int, address: str
+) -> int:
+    from mnemosyne.cli.train_progress import Screen
+    from mnemosyne.training import cluster, run
+
+    prepared = run.prepare(recipe, folder, settings)
+    _say_too_long(prepared)
+    err = console.stderr()
+    with Screen(err, len(prepared.steps)) as screen:
+        best = cluster.train(
+            recipe, folder, out, settings,
+            workers=workers, address=address, resume=resume, make_judge=_judge, listen=screen,
+        )  # fmt: skip
+    err.print(f"Adapter: {best / 'adapter.gguf'}", soft_wrap=True)
+    return 0
+
+
+def _say_too_long(prepared: Prepared) -> None:
+    most = prepared.recipe.max_tokens
+    for part in prepared.loaded:
+        for row, tokens in part.too_long:
+            console.stderr().print(f"left out: {row} of {part.source.path} has {tokens:,} tokens (max_tokens {most:,})")
 
 
 def _train_with_trl(recipe: Recipe, folder: Path, out: Path, resume: bool) -> int:
@@ -221,5 +251,7 @@ def _laboratory(out: Path, seed: int) -> str:
     url = f"sqlite:///{path}"
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
-        lims.create(url, seed=seed, today=LAB_TODAY)
+        partial = path.with_suffix(f".{os.getpid()}.partial")  # processes of one launch may make it together
+        lims.create(f"sqlite:///{partial}", seed=seed, today=LAB_TODAY)
+        partial.replace(path)
     return url

@@ -97,6 +97,17 @@ def read_gguf(path: Path) -> GgufAdapter:
     )
 
 
+def need_finite(tensors: Mapping[str, Tensor]) -> None:
+    """Raise TrainingError when an adapter holds numbers that are none, or that f16, which llama.cpp reads, does not have."""
+    wrong = [name for name, tensor in sorted(tensors.items()) if not tensor.half().isfinite().all()]
+    if wrong:
+        raise TrainingError(
+            f"The adapter is not written: {len(wrong)} of its {len(tensors)} matrices hold numbers that are not finite"
+            f" (such as {wrong[0]}).",
+            hint="Go on from a checkpoint before that, with a lower learning_rate.",
+        )
+
+
 _FACTS = ("general.", "adapter.", "mnemosyne.")
 
 
@@ -114,6 +125,7 @@ def write_gguf(
     import gguf
     import numpy as np
 
+    need_finite(tensors)
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     path.parent.mkdir(parents=True, exist_ok=True)
     writer = gguf.GGUFWriter(partial, "qwen2")
@@ -144,6 +156,7 @@ def write_peft(folder: Path, tensors: Mapping[str, Tensor], *, rank: int, alpha:
     """Write `adapter_model.safetensors` (fp32) and `adapter_config.json`, as `PeftModel.from_pretrained` reads them."""
     from safetensors.torch import save_file
 
+    need_finite(tensors)
     folder.mkdir(parents=True, exist_ok=True)
     targets = sorted({name.split(".lora_")[0].rsplit(".", 1)[1] for name in tensors})
     config: dict[str, Any] = {

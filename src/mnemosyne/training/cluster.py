@@ -6,9 +6,12 @@ Base weights must be resolvable on each node; the run folder and the data lie on
 
 from __future__ import annotations
 
+import json
 import os
 import tempfile
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,6 +19,8 @@ from typing import Any
 from mnemosyne.errors import MissingExtra, TrainingError
 from mnemosyne.settings import Settings
 from mnemosyne.training import starting
+from mnemosyne.training.live import lines
+from mnemosyne.training.loop import Listen, Measured, StepDone
 from mnemosyne.training.recipe import Recipe
 from mnemosyne.training.selection import Judge
 
@@ -33,8 +38,13 @@ def train(
     address: str = "local",
     resume: bool = False,
     make_judge: MakeJudge | None = None,
+    listen: Listen = lambda event: None,
 ) -> Path:
-    """Train on `workers` Ray workers; gives the folder of the best adapter. Raises TrainingError, MissingExtra."""
+    """Train on `workers` Ray workers, `settings.threads` threads (else one) each; gives the folder of the best adapter.
+
+    `listen` is told of what the first worker writes into the run folder. Raises TrainingError, MissingExtra.
+    """
+    need_shared_prefix(recipe)
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
     try:
         import ray
@@ -60,7 +70,7 @@ def train(
         "make_judge": make_judge,
     }
     try:
-        with tempfile.TemporaryDirectory(prefix="mnemosyne-ray-") as storage:
+        with tempfile.TemporaryDirectory(prefix="mnemosyne-ray-") as storage, _watching(out, listen):
             trainer = TorchTrainer(
                 _work,
                 train_loop_config=config,
@@ -77,6 +87,50 @@ def train(
         if ours:
             ray.shutdown()
     return out / ("best" if (out / "best").is_dir() else "last")
+
+
+def need_shared_prefix(recipe: Recipe) -> None:
+    """Raise TrainingError when the recipe's frame is not the one that workers know."""
+    if recipe.frame != "shared-prefix":
+        raise TrainingError(
+            f"--workers trains with frame shared-prefix; {recipe.name} uses {recipe.frame}.",
+            hint="For several GPUs: accelerate launch -m mnemosyne train RECIPE.",
+        )
+
+
+POLL_SECONDS = 0.5
+"""Between two looks into the run folder."""
+
+
+@contextmanager
+def _watching(out: Path, listen: Listen) -> Iterator[None]:
+    """Tell `listen` of every step and measurement that is written into the run folder `out` meanwhile."""
+    ended = threading.Event()
+    told = {json.dumps(line) for _, line in _written(out)}
+
+    def look() -> None:
+        for kind, line in _written(out):
+            if json.dumps(line) not in told:
+                told.add(json.dumps(line))
+                listen(kind(**line))
+
+    def watch() -> None:
+        while not ended.wait(POLL_SECONDS):
+            look()
+
+    watcher = threading.Thread(target=watch, daemon=True)
+    watcher.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        watcher.join()
+        look()
+
+
+def _written(out: Path) -> list[tuple[type[StepDone | Measured], dict[str, Any]]]:
+    steps = [(StepDone, line) for line in lines(out / "steps.jsonl")]
+    return [*steps, *((Measured, line) for line in lines(out / "measurements.jsonl"))]
 
 
 def _work(config: dict[str, Any]) -> None:

@@ -102,11 +102,13 @@ class Recipe:
     max_steps: int = 0
     """Optimizer steps at most, 0 for no limit; the schedule ends there."""
     batch: int = 64
-    """Questions of one optimizer step."""
+    """Questions of one optimizer step; frame `grpo`: answers, so `batch` / `group_size` questions."""
     group_size: int = 16
-    """Questions behind one prefix at most; smaller than `batch`, so that a step mixes schemas."""
+    """Questions behind one prefix at most; smaller than `batch`, so that a step mixes schemas. Frame `grpo`: answers to
+    one question, a divisor of `batch`."""
     micro_batch: int = 0
-    """Sequences of one pass (frames `trl`, `grpo`); 0 is the whole batch."""
+    """Sequences of one pass on one GPU (frames `trl`, `grpo`), times the GPUs a divisor of `batch`; 0 is the whole batch,
+    of several GPUs each its share."""
     pack_tokens: int = 3072
     """Tokens of one pass at most (frame `shared-prefix`): this bounds the memory."""
     precision: Precision = "auto"
@@ -127,8 +129,15 @@ class Recipe:
 
 def load(path: str | Path) -> Recipe:
     """The recipe of a YAML file, or of a shipped one by its name (`mnemosyne-0.5b`). Raises RecipeError."""
-    file = find(path)
-    return parse(file.read_text(encoding="utf-8"), str(path))
+    data = find(path).read_bytes()
+    try:
+        text = data.decode()
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise RecipeError(
+            f"{path}, line {line}: byte {data[error.start]:#04x} is not UTF-8.", hint="Save the file as UTF-8."
+        ) from None
+    return parse(text, str(path))
 
 
 def find(path: str | Path) -> Path:
@@ -155,6 +164,9 @@ def parse(text: str, where: str = "recipe") -> Recipe:
     """The recipe that YAML text describes. Raises RecipeError with `where`, line and the nearest field name."""
     try:
         node = yaml.compose(text, Loader=yaml.SafeLoader)
+    except yaml.reader.ReaderError as error:
+        at = text.count("\n", 0, error.position) + 1
+        raise RecipeError(f"{where}, line {at}: not YAML (a character that text does not have).") from None
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = f", line {mark.line + 1}" if mark else ""
@@ -181,6 +193,8 @@ class _Reader:
             raise self.fail(node, f"expected the fields of {kind.__name__.lower()}: {', '.join(_hints(kind))}.")
         hints, values = _hints(kind), {}
         for key, value in node.value:
+            if not isinstance(key, yaml.ScalarNode):
+                raise self.fail(key, "the name of a field is one word, not a list or mapping.")
             if key.value not in hints:
                 near = difflib.get_close_matches(str(key.value), hints, 1)
                 hint = f"Did you mean {near[0]}?" if near else "Fields: " + ", ".join(hints) + "."
@@ -303,6 +317,10 @@ def _check(recipe: Recipe, reader: _Reader, node: yaml.MappingNode) -> None:
         raise reader.fail(
             at["group_size"], "frame grpo compares the answers to a question, so group_size is at least 2."
         )
+    if recipe.frame == "grpo":
+        _divides(recipe, "group_size", reader, at.get("batch", at.get("group_size", node)))
+    if recipe.frame != "shared-prefix" and recipe.micro_batch:
+        _divides(recipe, "micro_batch", reader, at["micro_batch"])
     if recipe.frame == "trl" and recipe.validation and recipe.select != "loss":
         raise reader.fail(at.get("select", node), "frame trl chooses the checkpoint by loss.", "Write select: loss.")
     if recipe.frame != "shared-prefix" and recipe.frozen_layers:
@@ -311,3 +329,18 @@ def _check(recipe: Recipe, reader: _Reader, node: yaml.MappingNode) -> None:
         for name in ("load_in_4bit", "micro_batch"):
             if getattr(recipe, name):
                 raise reader.fail(at[name], f"{name} contradicts frame shared-prefix.", "It belongs to frame trl.")
+
+
+def _divides(recipe: Recipe, name: str, reader: _Reader, node: yaml.Node) -> None:
+    part = getattr(recipe, name)
+    if recipe.batch % part:
+        raise reader.fail(
+            node,
+            f"{name} ({part}) does not divide batch ({recipe.batch}).",
+            f"The nearest batch that it divides is {nearest_batch(recipe.batch, part)}.",
+        )
+
+
+def nearest_batch(batch: int, part: int) -> int:
+    """The multiple of `part` that is nearest to `batch`."""
+    return part * max(1, (2 * batch + part) // (2 * part))

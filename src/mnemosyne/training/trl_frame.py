@@ -24,8 +24,8 @@ from mnemosyne.datasets.jsonl import read_examples
 from mnemosyne.engines import precision
 from mnemosyne.errors import MissingExtra, TrainingError, UnknownModel
 from mnemosyne.settings import Settings
-from mnemosyne.training import adapter_gguf, base, data, resuming, starting, trl_record
-from mnemosyne.training.recipe import Recipe
+from mnemosyne.training import adapter_gguf, base, data, resuming, starting, trl_record, trl_watch
+from mnemosyne.training.recipe import Recipe, nearest_batch
 from mnemosyne.training.rows import Row, encoder
 
 log = logging.getLogger(__name__)
@@ -42,13 +42,19 @@ class Place:
     """True with an NVIDIA GPU."""
     bitsandbytes: bool
     """True when the library is installed."""
+    processes: int = 1
+    """Processes that train together, as `accelerate launch` says."""
 
     @classmethod
     def here(cls) -> Place:
         """This machine."""
         import torch
 
-        return cls(torch.cuda.is_available(), importlib.util.find_spec("bitsandbytes") is not None)
+        return cls(
+            torch.cuda.is_available(),
+            importlib.util.find_spec("bitsandbytes") is not None,
+            int(os.environ.get("WORLD_SIZE", "1")),
+        )
 
 
 def optimizer_name(recipe: Recipe, place: Place) -> str:
@@ -65,6 +71,14 @@ def check(recipe: Recipe, place: Place) -> None:
     """Raise TrainingError, MissingExtra when `recipe` cannot run at `place`: before anything is loaded."""
     if importlib.util.find_spec("trl") is None or importlib.util.find_spec("peft") is None:
         raise MissingExtra("train", f"Frame {recipe.frame}")
+    part = place.processes * max(1, recipe.micro_batch)
+    if recipe.batch % part:
+        raise TrainingError(
+            f"batch ({recipe.batch}) cannot be kept: {place.processes} processes of {max(1, recipe.micro_batch)} sequences"
+            f" make {part} a pass.",
+            hint=f"The nearest batch is {nearest_batch(recipe.batch, part)}; or lower micro_batch"
+            + (f" to {_micro(recipe, place)}." if _micro(recipe, place) else ", or start fewer processes."),
+        )
     if not recipe.load_in_4bit:
         return
     if not place.cuda:
@@ -74,6 +88,14 @@ def check(recipe: Recipe, place: Place) -> None:
         )
     if not place.bitsandbytes:
         raise TrainingError(f"{recipe.name} trains on 4-bit weights.", hint="pip install bitsandbytes")
+
+
+def _micro(recipe: Recipe, place: Place) -> int:
+    """The largest micro_batch, not above the recipe's, that keeps its batch; 0 when there is none."""
+    for micro in range(recipe.micro_batch or 1, 0, -1):
+        if recipe.batch % (micro * place.processes) == 0:
+            return micro
+    return 0
 
 
 def train(
@@ -86,7 +108,8 @@ def train(
         raise TrainingError(f"{out} is not empty.", hint="--resume goes on there; --out names another folder.")
     out.mkdir(parents=True, exist_ok=True)
     name, source, sha256 = _source(recipe, settings)
-    saved = _newest(out) if resume else None
+    checkpoint = trl_watch.newest(out / "checkpoints") if resume else None
+    saved = str(checkpoint) if checkpoint else None
     if resume and resuming.begun(out):
         resuming.need_same(out, recipe, folder, settings, name, sha256)
         resuming.need_same_data(out, recipe, trl_record.counted(recipe, folder))
@@ -94,6 +117,7 @@ def train(
     model, tokenizer = _load(recipe, source, place, start)
     make = _sft if recipe.frame == "trl" else _grpo
     trainer = make(recipe, folder, out, model, tokenizer, place, judge)
+    need_batch(trainer.args, recipe)
     first = trainer.is_world_process_zero()
     done = int(saved.rsplit("-", 1)[1]) if saved else 0
     facts = trl_record.start(recipe, folder, out, name, sha256, done=done) if first else {}
@@ -101,11 +125,23 @@ def train(
     trainer.train(resume_from_checkpoint=saved)
     hours = (time.perf_counter() - started) / 3600
     target = out / ("best" if getattr(trainer.args, "load_best_model_at_end", False) else "last")
-    export(trainer.model, recipe, name, target)
-    (out / "log.json").write_text(json.dumps(trainer.state.log_history, indent=1) + "\n")
-    if first:
+    whole = trainer.accelerator.get_state_dict(trainer.model_wrapped) if trainer.is_fsdp_enabled else None
+    if first:  # of several processes; with FSDP each holds a part, so all had to give theirs
+        (out / "log.json").write_text(json.dumps(trainer.state.log_history, indent=1) + "\n")
+        export(trainer.model, recipe, name, target, whole)
         trl_record.finish(out, facts, trainer.state.log_history, hours)
     return target
+
+
+def need_batch(arguments: Any, recipe: Recipe) -> None:
+    """Raise TrainingError when the trainer would take another batch than the recipe's: it shares it out to every GPU."""
+    taken = arguments.train_batch_size * arguments.gradient_accumulation_steps * arguments.world_size
+    if taken != recipe.batch:
+        raise TrainingError(
+            f"A step would take {taken} sequences, not the recipe's batch of {recipe.batch}: there are"
+            f" {arguments.n_gpu} GPUs for one process.",
+            hint="Start it with `accelerate launch --num_processes`, or set CUDA_VISIBLE_DEVICES=0.",
+        )
 
 
 def _source(recipe: Recipe, settings: Settings) -> tuple[str, str, str]:
@@ -189,7 +225,7 @@ def _sft(recipe: Recipe, folder: Path, out: Path, model: Any, tokenizer: Any, pl
         metric_for_best_model="eval_loss",
         **(watched if validation is not None else {}),
     )
-    return SFTTrainer(
+    return trl_watch.watched(SFTTrainer, rows)(
         model,
         args=config,
         train_dataset=dataset(rows),
@@ -249,7 +285,7 @@ def _grpo(
             name = f"{source.path}: {example.id}"  # two files may use one id
             examples[name] = example
             prompts.append({"prompt": built.text, "id": name})
-    steps = max(1, round(len(prompts) / recipe.batch * recipe.epochs))
+    steps = max(1, round(len(prompts) * recipe.group_size / recipe.batch * recipe.epochs))
     config = GRPOConfig(
         **_arguments(recipe, out, place, min(steps, recipe.max_steps or steps)),
         num_generations=recipe.group_size,
@@ -257,7 +293,7 @@ def _grpo(
         temperature=1.0,
         save_steps=max(1, steps // 10),
     )
-    return GRPOTrainer(
+    return trl_watch.watched(GRPOTrainer)(
         model,
         reward_funcs=reward(examples, judge),
         args=config,
@@ -295,14 +331,13 @@ def peft_config(recipe: Recipe) -> Any:
 
 def _arguments(recipe: Recipe, out: Path, place: Place, steps: int) -> dict[str, Any]:
     """What both trainers are told."""
-    micro = recipe.micro_batch or recipe.batch
-    processes = int(os.environ.get("WORLD_SIZE", "1"))
+    micro = recipe.micro_batch or recipe.batch // place.processes
     return {
         "output_dir": str(out / "checkpoints"),
         "max_steps": steps,
         "per_device_train_batch_size": micro,
         "per_device_eval_batch_size": min(8, micro),
-        "gradient_accumulation_steps": max(1, recipe.batch // (micro * processes)),
+        "gradient_accumulation_steps": recipe.batch // (micro * place.processes),
         "learning_rate": recipe.learning_rate,
         "lr_scheduler_type": "cosine",
         "warmup_steps": round(recipe.warmup * steps),
@@ -321,18 +356,10 @@ def _arguments(recipe: Recipe, out: Path, place: Place, steps: int) -> dict[str,
     }
 
 
-def _newest(out: Path) -> str | None:
-    from transformers.trainer_utils import get_last_checkpoint
-
-    folder = out / "checkpoints"
-    found: str | None = get_last_checkpoint(str(folder)) if folder.is_dir() else None
-    return found
-
-
-def export(model: Any, recipe: Recipe, name: str, folder: Path) -> None:
-    """The adapter of a PEFT model, for PEFT and for llama.cpp."""
+def export(model: Any, recipe: Recipe, name: str, folder: Path, whole: Any = None) -> None:
+    """The adapter of a PEFT model, for PEFT and for llama.cpp; `whole` is its state when `model` holds a part of it."""
     from peft import get_peft_model_state_dict
 
-    tensors = {key: value.detach().float().cpu() for key, value in get_peft_model_state_dict(model).items()}
+    tensors = {key: value.detach().float().cpu() for key, value in get_peft_model_state_dict(model, whole).items()}
     adapter_gguf.write_peft(folder, tensors, rank=recipe.rank, alpha=recipe.alpha, base_name=name)
     adapter_gguf.write_gguf(folder / "adapter.gguf", tensors, alpha=recipe.alpha, name=recipe.name, base_name=name)
