@@ -86,7 +86,7 @@ def spider(tmp_path: Path) -> Path:
 
 
 def test_the_development_split_uses_every_database_of_a_test_suite(spider: Path, where: Where) -> None:
-    with open_bench("spider-dev", replace(where, data=spider)) as bench:
+    with open_bench("spider-dev", Where(where.home, data=spider)) as bench:
         urls = bench.worlds["spider/zoo"]
         assert [url.rpartition("/")[2] for url in urls] == ["zoo.sqlite", "zoo_suite_1.sqlite"]
         assert bench.populations == 2
@@ -117,7 +117,41 @@ def test_spider_is_500_questions_of_held_out_databases_always_the_same(where: Wh
     ):
         assert len(one.examples) == 500
         assert {example.schema.removeprefix("spider/") for example in one.examples} <= held
-        assert one.fingerprint == two.fingerprint
+        assert one.fingerprint == two.fingerprint == "f97c6f640f52812a"
+
+
+def test_every_copy_of_spider_gives_the_same_500(where: Where, shared_data, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    """Spider's own file says nothing of which golds run and return rows; other copies do."""
+    folder = shared_data("spider_train")
+    theirs = tmp_path / "theirs"
+    theirs.mkdir()
+    for name in ("database", "tables.json"):
+        (theirs / name).symlink_to(folder / name)
+    rows = [json.loads(line) for line in (folder / "train.jsonl").read_text().splitlines()]
+    own = [{name: row[name] for name in ("db_id", "question", "query")} for row in rows]
+    (theirs / "train_spider.json").write_text(json.dumps(own))
+    with open_bench("spider", replace(where, data=theirs)) as bench:
+        assert bench.fingerprint == "f97c6f640f52812a"
+        assert not {example.id for example in bench.examples} & set(benches.held_out()["unusable"])
+
+
+def test_what_a_copy_of_spider_says_of_its_golds_does_not_choose_the_questions(spider: Path, where: Where) -> None:
+    rows = json.loads((spider / "dev.json").read_text())
+    rows[0] |= {"exec_ok": False, "n_result_rows": None}
+    (spider / "dev.json").write_text(json.dumps(rows))
+    with open_bench("spider-dev", replace(where, data=spider)) as bench:
+        assert [example.id for example in bench.examples] == ["spider-00000", "spider-00001"]
+
+
+def test_an_engine_or_server_that_would_not_be_used_is_refused(spider: Path, where: Where) -> None:
+    for asked, why in (
+        (Where(where.home, engine="duckdb", data=spider), "asked on sqlite; --on duckdb would not be"),
+        (Where(where.home, server="postgresql://localhost/x", data=spider), "--server would not be used"),
+    ):
+        with pytest.raises(EvaluationError, match=why), open_bench("spider-dev", asked):
+            pass
+    with open_bench("spider-dev", Where(where.home, engine="sqlite", data=spider)) as bench:
+        assert bench.engine == "sqlite", "what it is asked on anyhow may be said"
 
 
 # A file of one's own ------------------------------------------------------------------------------------------
@@ -126,7 +160,7 @@ def test_spider_is_500_questions_of_held_out_databases_always_the_same(where: Wh
 def test_a_file_of_ones_own_names_its_populations(shop_bench: Bench, where: Where, tmp_path: Path) -> None:
     file = tmp_path / "mine.jsonl"
     write_examples(file, shop_bench.examples)
-    with open_bench(str(file), replace(where, databases=shop_bench.worlds["shop"])) as bench:
+    with open_bench(str(file), Where(where.home, databases=shop_bench.worlds["shop"])) as bench:
         assert (bench.name, bench.engine, bench.populations) == ("mine", "sqlite", 2)
         assert bench.schemas["shop"].table("orders") is not None
     with pytest.raises(EvaluationError, match="no database is named"), open_bench(str(file), where):

@@ -29,6 +29,18 @@ SLOW = """WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i
 SELECT COUNT(*) FROM customers WHERE (SELECT MAX(i) FROM n) > 0"""
 
 
+def test_a_ray_that_cannot_start_is_said_in_words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its folder for temporary files is a file."""
+    from mnemosyne.errors import EvaluationError
+    from mnemosyne.evaluation.cluster import Cluster
+
+    (tmp_path / "full").write_text("")
+    monkeypatch.setenv("RAY_TMPDIR", str(tmp_path / "full"))
+    with pytest.raises(EvaluationError, match="Ray could not start on this machine"):
+        Cluster("local")
+    assert not ray.is_initialized()
+
+
 @pytest.fixture
 def nodes() -> Iterator[Any]:
     """A cluster of two nodes with one core each; this process is connected to it."""

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
 
+from mnemosyne import engines
 from mnemosyne.cli.compare import command as compare
 from mnemosyne.cli.evaluate import command as evaluate
 from mnemosyne.datasets.jsonl import write_examples
+from mnemosyne.engines.scripted import ScriptedEngine
+from mnemosyne.errors import EvaluationError
+from mnemosyne.evaluation import running
 from mnemosyne.evaluation.benches import Bench
+from mnemosyne.evaluation.predicting import Way
+from mnemosyne.settings import Settings
 
 pytest.importorskip("matplotlib")
 
@@ -75,6 +82,79 @@ def test_without_a_model_there_is_nothing_to_measure(mine: list[str], tmp_path: 
     done = run(*mine, "-o", str(tmp_path / "run"))
     assert done.exit_code == 2
     assert "Name a --model or a file of --predictions" in done.output
+
+
+def test_answers_in_another_dialect_than_postgresql_are_judged_as_they_are_written(
+    mine: list[str], shop_bench: Bench, tmp_path: Path
+) -> None:
+    """Text in double quotes, as in Spider's own golds; and a fault of each kind for the diagnosis to read."""
+    changes = {
+        "shop_2": 'SELECT name FROM customers WHERE city = "Riga"',
+        "shop_3": 'SELECT id, total FROM orders WHERE note = "late" ORDER BY total DESC',
+    }
+    given, out = answers(tmp_path / "given.jsonl", shop_bench, **changes), tmp_path / "run"
+    assert run(*mine, "--predictions", given, "-o", str(out)).exit_code == 0
+    done = run(*mine, "--predictions", given, "--dialect", "sqlite", "-o", str(out), "--json")
+    assert done.exit_code == 0, done.output
+    postgres, sqlite = json.loads((out / "run.json").read_text())["systems"]
+    assert [postgres["label"], sqlite["label"]] == ["given (file)", "given (file, sqlite)"]
+    assert [system["figures"]["all"]["all"]["EX"]["value"] for system in (postgres, sqlite)] == [60.0, 80.0]
+    assert sqlite["figures"]["all"]["all"]["EM"]["value"] == 80.0
+    assert (postgres["errors"], sqlite["errors"]) == ({"unknown column": 2}, {"filter": 1})
+    again = run(*mine, "-o", str(out), "--json")
+    assert again.exit_code == 0, again.output
+    assert json.loads((out / "run.json").read_text())["systems"][1]["errors"] == {"filter": 1}
+
+
+def test_a_dialect_belongs_to_answers_made_elsewhere(mine: list[str], tmp_path: Path) -> None:
+    done = run(*mine, "--model", "m", "--dialect", "sqlite", "-o", str(tmp_path / "run"))
+    assert done.exit_code == 2
+    assert "--dialect is of --predictions" in done.output
+
+
+def test_two_runs_do_not_work_in_one_folder(
+    mine: list[str], shop_bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The line that the other run is writing must stay as it is."""
+    out = tmp_path / "run"
+    name = "openai:http://localhost:1/v1#m"
+    file = running.model_system(name, Way(), out, Settings()).file
+    file.parent.mkdir(parents=True)
+    file.write_text('{"id": "shop-1", "sq')
+    monkeypatch.setattr(engines, "open_engine", lambda name, settings: ScriptedEngine(lambda asked: "SELECT 4"))
+    with running.alone(out):
+        done = run(*mine, "--model", name, "-o", str(out))
+        assert isinstance(done.exception, EvaluationError)
+        assert "Another evaluation is at work in" in str(done.exception)
+        assert file.read_text() == '{"id": "shop-1", "sq'
+    done = run(*mine, "--model", name, "-o", str(out))
+    assert done.exit_code == 0, done.output
+    assert len(file.read_text().splitlines()) == 5
+
+
+def test_a_changed_database_is_not_measured_on_in_the_same_folder(shop_bench: Bench, tmp_path: Path) -> None:
+    shop, file, out = tmp_path / "shop.sqlite", tmp_path / "shop.jsonl", tmp_path / "run"
+    shop.write_bytes(Path(shop_bench.worlds["shop"][0].removeprefix("sqlite:///")).read_bytes())
+    write_examples(file, shop_bench.examples)
+    given = answers(tmp_path / "given.jsonl", shop_bench)
+    arguments = ["--bench", str(file), "--database", f"sqlite:///{shop}", "--predictions", given, "--workers", "1"]
+    assert run(*arguments, "-o", str(out)).exit_code == 0
+    assert run(*arguments, "-o", str(out)).exit_code == 0
+    with sqlite3.connect(shop) as connection:
+        connection.execute("UPDATE customers SET city = 'Bonn' WHERE id = 1")
+    connection.close()
+    done = run(*arguments, "-o", str(out))
+    assert "databases have changed" in str(done.exception)
+    assert run(*arguments, "-o", str(tmp_path / "later")).exit_code == 0
+    done = CliRunner().invoke(compare, [str(out), str(tmp_path / "later")])
+    assert "hold other rows" in str(done.exception)
+
+
+def test_an_engine_that_a_file_of_ones_own_does_not_use_is_refused(mine: list[str], tmp_path: Path) -> None:
+    for option in (("--on", "postgres"), ("--server", "postgresql://localhost/x")):
+        done = run(*mine, *option, "--predictions", mine[1], "-o", str(tmp_path / "run"))
+        assert isinstance(done.exception, EvaluationError), option
+        assert option[0] in str(done.exception)
 
 
 @pytest.mark.weights

@@ -25,6 +25,8 @@ from mnemosyne.evaluation import record, running
 from mnemosyne.evaluation.benches import Bench
 from mnemosyne.evaluation.comparing import compare
 from mnemosyne.evaluation.predicting import Prediction, Way, predict, read_predictions
+from mnemosyne.evaluation.published import section
+from mnemosyne.evaluation.report import write_report
 from mnemosyne.evaluation.scoring import Score
 from mnemosyne.evaluation.selftest import self_test
 from mnemosyne.evaluation.workers import Workers
@@ -214,6 +216,29 @@ def test_golds_that_return_nothing_are_flagged_and_do_not_stop_the_run(shop_benc
     assert found.golds == 5
 
 
+def test_a_gold_whose_limit_cuts_a_tie_is_flagged_and_ex_is_also_given_without_it(
+    shop_bench: Bench, tmp_path: Path
+) -> None:
+    """The two largest orders of the first shop are equally large: which of them comes first is chance."""
+    tied = broken(shop_bench, "SELECT id FROM orders ORDER BY total DESC LIMIT 1")
+    answers = {example.id: example.sql for example in tied.examples}
+    answers |= {"shop-1": "SELECT id FROM orders ORDER BY total DESC, id DESC LIMIT 1"}
+    found = measure(tied, tmp_path / "run", [from_file(tmp_path, "other", answers)])
+    assert list(found["self_test"]["ties"]) == ["shop-1"]
+    assert figures(found, "other (file)")["EX"] == 80.0, "EX is what it was"
+    assert found["systems"][0]["ex_without_ties"] | {"low": 0, "high": 0} == {
+        "value": 100.0, "low": 0, "high": 0, "n": 4,
+    }  # fmt: skip
+    line = "other (file): EX without the 1 golds whose LIMIT cuts a tie, 100.0 ["
+    write_report(found, tmp_path / "run")
+    for text in (
+        (tmp_path / "run" / "report.html").read_text(),
+        (tmp_path / "run" / "report.md").read_text(),
+        section(found, "run.json"),
+    ):
+        assert line in text
+
+
 # Answers and resuming ------------------------------------------------------------------------------------------
 
 
@@ -329,8 +354,32 @@ def test_a_folder_keeps_earlier_systems_and_compares_them(shop_bench: Bench, tmp
     measure(shop_bench, tmp_path / "run", [from_file(tmp_path, "mixed", MIXED)])
     found = measure(shop_bench, tmp_path / "run", [from_file(tmp_path, "good", GOOD)])
     assert [system["label"] for system in found["systems"]] == ["mixed (file)", "good (file)"]
-    [pair] = found["pairs"]
-    assert (pair["metric"], pair["difference"], pair["only_second"], pair["only_first"]) == ("TS", 80.0, 4, 0)
+    assert [
+        (pair["metric"], pair["difference"], pair["only_second"], pair["only_first"]) for pair in found["pairs"]
+    ] == [("EX", 60.0, 3, 0), ("TS", 80.0, 4, 0)]
+
+
+def test_two_models_are_compared_within_each_tier_too(shop_bench: Bench, tmp_path: Path) -> None:
+    systems = [from_file(tmp_path, "mixed", MIXED), from_file(tmp_path, "good", GOOD)]
+    found = measure(shop_bench, tmp_path / "run", systems)
+    pair = found["pairs"][1]
+    assert {name: (row["only_second"], row["n"]) for name, row in pair["slices"].items()} == {
+        "simple": (1, 2), "moderate": (2, 2), "complex": (1, 1),
+    }  # fmt: skip
+    assert list(pair["slices"]) == ["simple", "moderate", "complex"]
+    assert pair["slices"]["moderate"]["p"] == 0.5
+    write_report(found, tmp_path / "run")
+    for text in ((tmp_path / "run" / "report.md").read_text(), section(found, "run.json")):
+        assert "| moderate | +100.0 [+100.0, +100.0] | 2 | 0 | 0.5 |" in text
+    assert "<td>moderate</td>" in (tmp_path / "run" / "report.html").read_text().replace(' class="text"', "")
+
+
+def test_without_tiers_models_are_compared_within_each_hardness(shop_bench: Bench, tmp_path: Path) -> None:
+    bare = replace(shop_bench, examples=tuple(replace(example, tier="") for example in shop_bench.examples))
+    systems = [from_file(tmp_path, "mixed", MIXED), from_file(tmp_path, "good", GOOD)]
+    found = measure(bare, tmp_path / "run", systems)
+    by_hardness = {name: row["EX"]["n"] for name, row in found["systems"][0]["figures"]["hardness"].items()}
+    assert {name: row["n"] for name, row in found["pairs"][0]["slices"].items()} == by_hardness
 
 
 def test_a_folder_refuses_another_bench(shop_bench: Bench, tmp_path: Path) -> None:
@@ -352,10 +401,15 @@ def test_two_runs_are_compared_question_by_question(shop_bench: Bench, tmp_path:
     measure(shop_bench, tmp_path / "two", [from_file(tmp_path, "good", GOOD)])
     found = compare(tmp_path / "one", tmp_path / "two")
     [pair] = found["pairs"]
-    assert found["measure"] == "TS"
-    assert pair["gained"] == ["shop-2", "shop-3", "shop-4", "shop-5"]
+    assert found["measure"] == "EX", "the figure that others print, too"
+    assert pair["gained"] == ["shop-3", "shop-4", "shop-5"]
     assert pair["lost"] == []
-    assert pair["p"] == 0.125
+    assert pair["p"] == 0.25
+    assert {name: row["only_second"] for name, row in pair["slices"].items()} == {
+        "simple": 0, "moderate": 2, "complex": 1,
+    }  # fmt: skip
+    everywhere = compare(tmp_path / "one", tmp_path / "two", metric="TS")
+    assert everywhere["pairs"][0]["gained"] == ["shop-2", "shop-3", "shop-4", "shop-5"]
     exact = compare(tmp_path / "one", tmp_path / "two", metric="VLD")
     assert exact["pairs"][0]["gained"] == ["shop-4"]
 
@@ -370,6 +424,37 @@ def test_runs_of_different_questions_or_metrics_are_not_compared(shop_bench: Ben
         compare(tmp_path / "one", tmp_path / "one", metric="BLEU")
 
 
+def test_runs_over_databases_that_have_changed_are_not_compared(shop_bench: Bench, tmp_path: Path) -> None:
+    for name in ("aa", "bb"):
+        measure(replace(shop_bench, contents=name), tmp_path / name, [from_file(tmp_path, "good", GOOD)])
+    assert compare(tmp_path / "aa", tmp_path / "aa")["pairs"]
+    with pytest.raises(EvaluationError, match="hold other rows"):
+        compare(tmp_path / "aa", tmp_path / "bb")
+
+
+def test_a_run_made_before_ties_dialects_and_contents_is_read_shown_and_continued(
+    shop_bench: Bench, tmp_path: Path
+) -> None:
+    old, new = tmp_path / "old", tmp_path / "new"
+    found = measure(shop_bench, old, [from_file(tmp_path, "mixed", MIXED), from_file(tmp_path, "good", GOOD)])
+    measure(replace(shop_bench, contents="aa"), new, [from_file(tmp_path, "good", GOOD)])
+    del found["self_test"]["ties"], found["bench"]["contents"]
+    for system in found["systems"]:
+        del system["dialect"]
+    found["pairs"] = [{k: v for k, v in pair.items() if k != "slices"} for pair in found["pairs"][1:]]
+    (old / "run.json").write_text(json.dumps(found))
+    recipe = json.loads((old / "recipe.json").read_text())
+    del recipe["contents"]
+    for system in recipe["systems"]:
+        del system["dialect"]
+    (old / "recipe.json").write_text(json.dumps(recipe))
+    assert len(compare(old, new)["pairs"]) == 2
+    write_report(record.load(old), tmp_path / "again")
+    assert "| model | against | TS, points | gained |" in section(record.load(old), "run.json")
+    pinned = running.pin(old, replace(shop_bench, contents="aa"), [])
+    assert [system.label for system in pinned] == ["mixed (file)", "good (file)"]
+
+
 def test_the_record_carries_its_recipe(shop_bench: Bench, tmp_path: Path) -> None:
     system = replace(from_file(tmp_path, "model", GOOD), weights={"sha256": "aa", "adapter_sha256": "bb"})
     measure(shop_bench, tmp_path / "run", [system])
@@ -378,7 +463,7 @@ def test_the_record_carries_its_recipe(shop_bench: Bench, tmp_path: Path) -> Non
     assert found["systems"][0]["weights"] == {"sha256": "aa", "adapter_sha256": "bb"}
     assert found["bench"]["fingerprint"] == shop_bench.fingerprint
     assert (found["bench"]["engine"], found["bench"]["today"]) == ("sqlite", "2026-06-15")
-    assert found["self_test"] == {"engines": ["sqlite"], "golds": 5, "empty": []}
+    assert found["self_test"] == {"engines": ["sqlite"], "golds": 5, "empty": [], "ties": []}
     assert found["seed"] == 0
     assert {"system", "processor", "cores", "python"} <= found["machine"].keys()
     interval = found["systems"][0]["figures"]["all"]["all"]["EX"]

@@ -13,7 +13,7 @@ FOLDER = click.Path(path_type=Path, exists=True, file_okay=False)
 @click.argument("first", type=FOLDER)
 @click.argument("second", type=FOLDER)
 @click.option("--metric", default="", help="EX, EX lenient, TS, EM, VLD; ABS or SAFE where nothing has an answer. "
-              "[default: TS where measured, else EX or ABS]")  # fmt: skip
+              "[default: EX, or ABS]")  # fmt: skip
 @click.option("--seed", default=0, show_default=True, help="Of the bootstrap.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of the table.")
 def command(first: Path, second: Path, metric: str, seed: int, as_json: bool) -> None:

@@ -21,6 +21,7 @@ ENGINES = click.Choice(["postgres", "sqlite", "duckdb"])
 @click.option("--bench", required=True, help="lab, lab-dev, lab-unanswerable, spider, spider-dev, or a JSONL file.")
 @click.option("--predictions", type=click.Path(path_type=Path, exists=True), multiple=True,
               help="Answers made elsewhere: JSONL with `id` and `sql`. May be repeated.")  # fmt: skip
+@click.option("--dialect", type=ENGINES, help="What the SQL of --predictions is written in. [default: postgres]")
 @click.option(
     "-o", "--output", type=click.Path(path_type=Path, file_okay=False), help="Folder of the run. [default: runs/BENCH]"
 )
@@ -34,7 +35,7 @@ ENGINES = click.Choice(["postgres", "sqlite", "duckdb"])
 )
 @click.option("--data", type=click.Path(path_type=Path, exists=True), help="Spider's folder.")
 @click.option("--database", "databases", multiple=True, help="Population of a file's schema. May be repeated.")
-@click.option("--on", "engine", type=ENGINES, default="postgres", show_default=True, help="Where the laboratory runs.")
+@click.option("--on", "engine", type=ENGINES, help="Where the laboratory runs. [default: postgres]")
 @click.option("--mirror/--no-mirror", default=True, show_default=True,
               help="Prove the laboratory's golds equal on the other engines first.")  # fmt: skip
 @click.option("--server", default="", help="URL of a PostgreSQL server to use instead of the embedded one.")
@@ -59,6 +60,8 @@ def command(models: str | None, bench: str, predictions: tuple[Path, ...], outpu
         raise click.UsageError("A vote is not repaired: --repair or --votes, not both.")
     if not names and not predictions and not (folder / "recipe.json").exists():
         raise click.UsageError("Name a --model or a file of --predictions.")
+    if options["dialect"] and not predictions:
+        raise click.UsageError("--dialect is of --predictions; a model is asked for PostgreSQL.")
     repairs = 2 if options["repair"] else 0
     way = Way(options["votes"], repairs, options["seed"], grounding=options["grounding"], abstain=options["abstain"])
     record = _measure(names, predictions, bench, folder, way, options)
@@ -78,15 +81,15 @@ def _measure(
 ) -> dict[str, Any]:
     from mnemosyne import settings as settings_room
     from mnemosyne.databases import Limits
-    from mnemosyne.evaluation import record, running
+    from mnemosyne.evaluation import plots, record, running
     from mnemosyne.evaluation.benches import Where, open_bench
     from mnemosyne.evaluation.report import write_report
 
+    plots.require()
     settings = settings_room.load()
     limits = Limits(options["timeout"], max_rows=100_000)
-    before = record.load(folder) if (folder / "run.json").exists() else None
     systems = [running.model_system(name, way, folder, settings) for name in models]
-    systems += [running.System(file.stem, None, file) for file in files]
+    systems += [running.System(file.stem, None, file, dialect=options["dialect"] or "postgres") for file in files]
     where = Where(
         settings.home,
         options["engine"],
@@ -97,19 +100,22 @@ def _measure(
     )
     with (
         open_bench(bench_name, where, limit=options["limit"]) as bench,
+        running.alone(folder),
         _judges(options) as judges,
         _progress() as progress,
     ):
+        before = record.load(folder) if (folder / "run.json").exists() else None
         test = running.prepare(bench, judges, limits, progress)
         systems = running.pin(folder, bench, systems)
         answers, wall = {}, {}
         for system in systems:
             collected = running.collect(system, bench, settings, limits, progress, far=bool(options["address"]))
             answers[system.label], wall[system.label] = collected
-        judged = running.judge_all(bench, answers, judges, limits, progress)
+        dialects = {system.label: system.dialect for system in systems}
+        judged = running.judge_all(bench, answers, judges, limits, progress, dialects)
         found = record.conclude(bench, systems, judged, test, seed=options["seed"], wall=wall, previous=before)
-    record.save(found, judged, folder)
-    write_report(found, folder)
+        record.save(found, judged, folder)
+        write_report(found, folder)
     return found
 
 

@@ -21,6 +21,7 @@ from mnemosyne import lims
 from mnemosyne.datasets import Example, fingerprint, read_examples
 from mnemosyne.datasets.public import local_rows, spider_schema
 from mnemosyne.errors import EvaluationError
+from mnemosyne.evaluation.contents import digest
 from mnemosyne.evaluation.laboratories import Laboratories
 from mnemosyne.guard.query import Dialect
 from mnemosyne.schema import Schema
@@ -60,6 +61,8 @@ class Bench:
     """The frozen clock."""
     unanswerable: bool = False
     """True when no question has an answer and the right thing is to abstain."""
+    contents: str = ""
+    """Digest of the rows of databases of one's own; empty where the bench brings its databases."""
 
     @property
     def fingerprint(self) -> str:
@@ -78,8 +81,8 @@ class Where:
 
     home: Path
     """Folder that keeps the populations of the laboratory."""
-    engine: Dialect = "postgres"
-    """Engine of the laboratory's bench."""
+    engine: Dialect | None = None
+    """Engine of the laboratory's bench, None for PostgreSQL."""
     server: str = ""
     """URL of a PostgreSQL server to use instead of the embedded one; needs the right to create databases."""
     data: Path | None = None
@@ -110,10 +113,22 @@ def open_bench(name: str, where: Where, *, limit: int = 0) -> Iterator[Bench]:
             bench = _spider_dev(_folder(where, name))
         else:
             bench = _file(Path(name), where, stack)
+        _check_engine(bench, where)
         _check_ids(bench)
         if limit:
             bench = replace(bench, examples=_first(bench.examples, limit))
         yield bench
+
+
+def _check_engine(bench: Bench, where: Where) -> None:
+    """Only the laboratory can be put on another engine or server. Raises EvaluationError where that was asked."""
+    if "lab" in bench.schemas and not where.databases:
+        return
+    hint = "Leave the option out; only the laboratory's benches can be asked elsewhere."
+    if where.engine not in (None, bench.engine):
+        raise EvaluationError(f"{bench.name} is asked on {bench.engine}; --on {where.engine} would not be.", hint=hint)
+    if where.server:
+        raise EvaluationError(f"{bench.name} has databases of its own; --server would not be used.", hint=hint)
 
 
 def _check_ids(bench: Bench) -> None:
@@ -149,15 +164,16 @@ def _first(examples: Sequence[Example], limit: int) -> tuple[Example, ...]:
 
 
 def _laboratory(name: str, examples: Sequence[Example], labs: Laboratories, where: Where) -> Bench:
-    urls = labs.urls(where.engine, TODAY)
-    others: list[Dialect] = [engine for engine in labs.engines() if engine != where.engine]
+    chosen: Dialect = where.engine or "postgres"
+    urls = labs.urls(chosen, TODAY)
+    others: list[Dialect] = [engine for engine in labs.engines() if engine != chosen]
     return Bench(
         name,
         tuple(examples),
         {"lab": lims.schema()},
         {"lab": urls},
         {engine: {"lab": labs.urls(engine, TODAY)} for engine in others} if where.mirror else {},
-        where.engine,
+        chosen,
         unanswerable=name == "lab-unanswerable",
     )
 
@@ -166,10 +182,10 @@ def _laboratory(name: str, examples: Sequence[Example], labs: Laboratories, wher
 
 
 def held_out() -> dict[str, list[str]]:
-    """`databases`: held out of all training; `unusable`: questions of theirs whose gold cannot be judged."""
+    """`databases`: held out of all training; `unusable`: questions of theirs whose gold fails or returns nothing."""
     text = (resources.files("mnemosyne.data") / "sets" / "spider-heldout.json").read_text(encoding="utf-8")
     value = json.loads(text)
-    return {"databases": value["databases"], "unusable": value.get("unusable", [])}
+    return {"databases": value["databases"], "unusable": value["unusable"]}
 
 
 def _spider(folder: Path) -> Bench:
@@ -192,7 +208,7 @@ def _spider_dev(folder: Path) -> Bench:
 
 
 def _spider_rows(folder: Path, names: Sequence[str], databases: set[str] | None) -> list[Example]:
-    """Questions as examples, ids by line as in `datasets.public.spider`. Golds known to return nothing are left out."""
+    """Questions as examples, ids by line as in `datasets.public.spider`."""
     file = next((folder / name for name in names if (folder / name).exists()), None)
     if file is None:
         raise EvaluationError(f"{folder} holds none of {', '.join(names)}.", hint="Is it Spider's folder?")
@@ -202,8 +218,7 @@ def _spider_rows(folder: Path, names: Sequence[str], databases: set[str] | None)
             raise EvaluationError(
                 f"{place}: {', '.join(missing)} missing.", hint="It should be one of Spider's own files."
             )
-        wanted = databases is None or row.get("db_id") in databases
-        if wanted and row.get("exec_ok", True) and row.get("n_result_rows", 1):
+        if databases is None or row["db_id"] in databases:
             sql = " ".join(str(row["query"]).split()).removesuffix(";").strip()
             examples.append(
                 Example(
@@ -262,6 +277,7 @@ def _file(path: Path, where: Where, stack: ExitStack) -> Bench:
         {names[0]: where.databases},
         engine=engine,
         unanswerable=unanswerable,
+        contents=digest(where.databases),
     )
 
 

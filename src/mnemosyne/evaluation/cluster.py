@@ -40,8 +40,9 @@ class Cluster:
             where = {"include_dashboard": False} if address == "local" else {}
             try:
                 ray.init(address=address, log_to_driver=False, configure_logging=False, **where)
-            except (ConnectionError, ValueError) as error:
-                raise EvaluationError(f"No Ray cluster answers at {address}: {error}.") from None
+            except Exception as error:  # noqa: BLE001 - a node that does not start is a plain Exception of Ray's
+                ray.shutdown()
+                raise _not_started(address, error) from None
 
     def __enter__(self) -> Cluster:
         return self
@@ -67,6 +68,18 @@ class Cluster:
                     f"A batch died on {TRIES + 1} workers in turn: {type(error).__name__}.",
                     hint="Have the nodes enough memory? Can they all reach the databases?",
                 ) from None
+
+
+def _not_started(address: str, error: Exception) -> EvaluationError:
+    why = next((line.strip().rstrip(".") for line in str(error).splitlines() if line.strip()), type(error).__name__)
+    if address == "local":
+        return EvaluationError(
+            f"Ray could not start on this machine: {why}.",
+            hint="Is there memory and room in the temporary folder? Without --ray, --workers judges here.",
+        )
+    return EvaluationError(
+        f"No Ray cluster answers at {address}: {why}.", hint="Start one with `ray start --head`, and name its address."
+    )
 
 
 _here: Workers | None = None

@@ -39,22 +39,33 @@ def compare(first: Path, second: Path, *, metric: str = "", seed: int = 0) -> di
                 f"The runs cannot be compared, their {what} differ: {a} and {b}.",
                 hint="Measure both with the same bench, limit and version.",
             )
-    metric = metric or ("TS" if "TS" in one["metrics"] else next(iter(one["metrics"])))
+    contents = [run["bench"].get("contents", "") for run in (one, other)]
+    if all(contents) and contents[0] != contents[1]:
+        raise EvaluationError(
+            "The runs cannot be compared: their databases have the same names and hold other rows.",
+            hint="Measure both on the same databases.",
+        )
+    metric = metric or next(iter(one["metrics"]))
     if metric not in one["metrics"] or metric not in other["metrics"]:
         raise EvaluationError(f"{metric!r} was not measured.", hint=f"Measured: {', '.join(one['metrics'])}.")
     pairs = []
     for a in one["systems"]:
         for b in other["systems"]:
-            ours, theirs = _hits(first, a["label"], metric), _hits(second, b["label"], metric)
-            result = paired(list(ours.values()), [theirs[name] for name in ours], seed=seed)
+            rows, others = _scores(first, a["label"]), _scores(second, b["label"])
+            ours = {name: bool(row[_FIELDS[metric]]) for name, row in rows.items()}
+            theirs = {name: bool(others[name][_FIELDS[metric]]) for name in ours}
+            hits = list(ours.values()), list(theirs.values())
+            result = paired(*hits, seed=seed)
             if result is None:
                 continue
             gained = [name for name in ours if theirs[name] and not ours[name]]
             lost = [name for name in ours if ours[name] and not theirs[name]]
-            pairs.append({"first": a["label"], "second": b["label"], **asdict(result), "gained": gained, "lost": lost})
+            levels = [(row.get("tier", ""), row.get("hardness", "")) for row in rows.values()]
+            slices = record.sliced_pairs(levels, *hits, seed=seed)
+            pair = {"first": a["label"], "second": b["label"], **asdict(result), "slices": slices}
+            pairs.append(pair | {"gained": gained, "lost": lost})
     return {"metric": one["metric"], "measure": metric, "bench": one["bench"], "pairs": pairs}
 
 
-def _hits(folder: Path, label: str, metric: str) -> dict[str, bool]:
-    rows = read_lines(folder / "scores" / f"{slug(label)}.jsonl")
-    return {row["id"]: bool(row[_FIELDS[metric]]) for _, row in rows}
+def _scores(folder: Path, label: str) -> dict[str, dict[str, Any]]:
+    return {row["id"]: row for _, row in read_lines(folder / "scores" / f"{slug(label)}.jsonl")}

@@ -58,7 +58,15 @@ _CODES = {
 }
 
 
-def diagnose(gold: str, gold_dialect: str, answer: str, verdict: Verdict, width: int, schema: Schema) -> str:
+def diagnose(
+    gold: str,
+    gold_dialect: str,
+    answer: str,
+    verdict: Verdict,
+    width: int,
+    schema: Schema,
+    answer_dialect: str = "postgres",
+) -> str:
     """The main category of one wrong answer; `width` is the number of columns of the gold's result."""
     if not verdict.runs:
         return _CODES.get(verdict.code, "refused")
@@ -68,10 +76,10 @@ def diagnose(gold: str, gold_dialect: str, answer: str, verdict: Verdict, width:
         return "extra columns"
     if verdict.shown is not None and len(verdict.shown.columns) < width:
         return "missing columns"
-    ours, theirs = read(gold, schema, gold_dialect), read(answer, schema)
+    ours, theirs = read(gold, schema, gold_dialect), read(answer, schema, answer_dialect)
     if ours is None or theirs is None:
         return "other"
-    trees = sqlglot.parse_one(gold, read=gold_dialect), sqlglot.parse_one(answer, read="postgres")
+    trees = sqlglot.parse_one(gold, read=gold_dialect), sqlglot.parse_one(answer, read=answer_dialect)
     return next((category for category, differs in _RULES if differs(ours, theirs, *trees)), "other")
 
 

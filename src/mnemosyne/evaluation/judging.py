@@ -12,6 +12,7 @@ from datetime import date
 from mnemosyne import guard
 from mnemosyne.databases import Database, Limits
 from mnemosyne.evaluation.ordering import Keyed, with_keys
+from mnemosyne.evaluation.ties import uncut
 from mnemosyne.guard import Refusal, SafeQuery
 from mnemosyne.guard.query import Dialect
 from mnemosyne.results import Failure, Result, Row, same
@@ -57,6 +58,8 @@ class Task:
     """The frozen clock."""
     limits: Limits = field(default_factory=Limits)
     """What one query may use."""
+    ties: bool = False
+    """Whether to look for ties that the gold's LIMIT cuts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,10 +102,12 @@ class Outcome:
     """Rows of the gold on each population."""
     shown: tuple[Result, ...] = ()
     """The first rows of the gold on each population."""
+    tied: bool = False
+    """Whether the gold's LIMIT cuts a tie on some population, where the task asks for that."""
 
 
 Step = tuple[int, int]
-"""(answer, population); answer -1 is the gold."""
+"""(answer, population); answer -1 is the gold, -2 the gold without its LIMIT."""
 
 Note = Callable[[Step], None]
 
@@ -135,6 +140,7 @@ def judge(
         verdicts,
         rows=tuple(len(gold.result.rows) for gold in golds),
         shown=tuple(_preview(gold.result) for gold in golds),
+        tied=task.ties and runner.tied(),
     )
 
 
@@ -163,6 +169,15 @@ class _Runner:
                 return f"{_limit(result, self.task.limits)} on population {world + 1}"
             golds.append(_split(keyed, result))
         return golds
+
+    def tied(self) -> bool:
+        """Whether the gold's LIMIT cuts a tie on some population; False where that cannot be found out."""
+        whole = uncut(self.task.gold, self.task.dialect)
+        query = self.check_gold(whole.keyed.sql) if whole else None
+        if whole is None or not isinstance(query, SafeQuery):
+            return False
+        results = (self.run((-2, world), url, query) for world, url in enumerate(self.task.worlds))
+        return any(isinstance(result, Result) and whole.tied(result) for result in results)
 
     def check_gold(self, sql: str) -> SafeQuery | Refusal:
         """The gold, or the gold with its sort keys, as the database would run it."""

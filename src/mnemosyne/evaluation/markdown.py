@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from mnemosyne.evaluation.diagnosis import CATEGORIES, WITHOUT_ANSWER
-from mnemosyne.evaluation.tables import difference, figure
+from mnemosyne.evaluation.tables import difference, figure, parts, tie_lines
 
 Record = dict[str, Any]
 
@@ -16,7 +16,7 @@ def markdown(record: Record, drawings: dict[str, str]) -> str:
     from mnemosyne.evaluation.report import quoted_rows, slice_tables
 
     bench, metrics = record["bench"], list(record["metrics"])
-    parts = [
+    text = [
         f"# {bench['name']}",
         f"{bench['n']} questions on {bench['engine']}, {bench['populations']} population(s) a schema, today frozen at "
         f"{bench['today']}. Metric {record['metric']}; percent with 95 % bootstrap intervals, seed {record['seed']}.",
@@ -27,29 +27,31 @@ def markdown(record: Record, drawings: dict[str, str]) -> str:
     for model in dict.fromkeys(t.model for t in quoted_rows(record)):
         values = {t.metric: t.value for t in quoted_rows(record) if t.model == model and t.slice == "all"}
         rows.append([f"*{model} (theirs)*", *(f"*{values[m]:.1f}*" if m in values else "–" for m in metrics)])
-    parts += [_picture("metrics", drawings), _table(["model", *metrics], rows)]
+    text += [_picture("metrics", drawings), _table(["model", *metrics], rows), *tie_lines(record)]
     for kind in ("tier", "hardness"):
         if kind in drawings:
-            parts += [f"## By {kind}", _picture(kind, drawings)]
+            text += [f"## By {kind}", _picture(kind, drawings)]
             for sliced, names, figures in slice_tables(record, kind):
                 rows = [[s["label"], *map(_figure, row)] for s, row in zip(record["systems"], figures, strict=True)]
-                parts.append(_table([f"{sliced}, model", *names], rows))
+                text.append(_table([f"{sliced}, model", *names], rows))
     if record["pairs"]:
         rows = [
-            [p["second"], p["first"], difference(p), str(p["only_second"]), str(p["only_first"]), f"{p['p']:.2g}"]
+            [p["second"], p["first"], p["metric"], name or "all", difference(row), str(row["only_second"]),
+             str(row["only_first"]), f"{row['p']:.2g}"]
             for p in record["pairs"]
-        ]
-        head = ["model", "against", "difference", "only it right", "only the other", "McNemar p"]
-        parts += ["## Question by question", _table(head, rows)]
+            for name, row in parts(p)
+        ]  # fmt: skip
+        head = ["model", "against", "metric", "questions", "difference", "only it right", "only the other", "McNemar p"]
+        text += ["## Question by question", _table(head, rows)]
     if "errors" in drawings:
         seen = [c for c in [*CATEGORIES, *WITHOUT_ANSWER] if any(c in s["errors"] for s in record["systems"])]
         rows = [[c, *(str(s["errors"].get(c, 0)) for s in record["systems"])] for c in seen]
-        parts += ["## What goes wrong", _picture("errors", drawings)]
-        parts += [_table(["category", *(s["label"] for s in record["systems"])], rows)]
-    parts += ["## Cost", _costs(record)]
-    parts += [_picture(name, drawings) for name in ("latency", "reliability") if name in drawings]
-    parts += ["## Recipe", _recipe(record)]
-    return "\n\n".join(parts) + "\n"
+        text += ["## What goes wrong", _picture("errors", drawings)]
+        text += [_table(["category", *(s["label"] for s in record["systems"])], rows)]
+    text += ["## Cost", _costs(record)]
+    text += [_picture(name, drawings) for name in ("latency", "reliability") if name in drawings]
+    text += ["## Recipe", _recipe(record)]
+    return "\n\n".join(text) + "\n"
 
 
 def _figure(value: Record | None) -> str:
@@ -85,6 +87,9 @@ def _recipe(record: Record) -> str:
         f"- {machine['processor']}, {machine['cores']} cores, {machine['system']}, Python {machine['python']}",
         f"- mnemosyne {record['version']}, made {record['made']}",
     ]
+    test = record["self_test"] or {}
+    for what, ids in (("return nothing", test.get("empty")), ("cut a tie by their LIMIT", test.get("ties"))):
+        lines += [f"- golds that {what}: {', '.join(ids)}"] if ids else []
     for system in record["systems"]:
         known = ", ".join(f"{name} `{value}`" for name, value in system["weights"].items())
         lines.append(f"- {system['label']}: {known or 'weights unknown'}")

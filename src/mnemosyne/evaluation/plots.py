@@ -6,6 +6,7 @@ import io
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import Any
 
 from mnemosyne.errors import MissingExtra
@@ -133,13 +134,18 @@ def reliability(rows: Sequence[str], bins: Mapping[str, Sequence[Mapping[str, fl
     return _svg(figure, "reliability")
 
 
+def require() -> None:
+    """See that plots can be drawn, before the work that they are to show. Raises MissingExtra."""
+    if find_spec("matplotlib") is None:
+        raise MissingExtra("evaluate", "A report with plots")
+
+
 def _figure(width: float, height: float) -> Any:
     """An empty figure, sizes in inches. Raises MissingExtra."""
-    try:
-        import matplotlib as mpl
-        from matplotlib.figure import Figure
-    except ImportError:
-        raise MissingExtra("evaluate", "A report with plots") from None
+    require()
+    import matplotlib as mpl
+    from matplotlib.figure import Figure
+
     mpl.rcParams.update(
         {
             "svg.fonttype": "none",

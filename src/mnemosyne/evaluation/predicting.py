@@ -166,7 +166,7 @@ def _known(bench: Bench, drafts: Mapping[str, Prediction]) -> dict[str, Completi
 
 
 def mend(file: Path) -> None:
-    """Cut a last line that an interruption left unfinished."""
+    """Cut a last line that an interruption left unfinished. Nobody else may be writing: `running.alone` sees to it."""
     if file.exists() and (data := file.read_bytes()) and not data.endswith(b"\n"):
         file.write_bytes(data[: data.rfind(b"\n") + 1])
 

@@ -18,7 +18,8 @@ from mnemosyne.errors import EvaluationError
 from mnemosyne.evaluation import record
 from mnemosyne.evaluation.reference import REFERENCE
 from mnemosyne.evaluation.running import write_whole
-from mnemosyne.evaluation.tables import difference, figure
+from mnemosyne.evaluation.tables import difference, figure, tie_lines
+from mnemosyne.evaluation.tables import parts as comparisons
 
 BEGIN = "<!-- figures: begin. Made by mnemosyne.evaluation.published; do not edit. -->"
 END = "<!-- figures: end -->"
@@ -90,9 +91,8 @@ def section(run: Record, name: str) -> str:
         if names:
             heads = [f"{name} (n = {_size(run, kind, name)})" for name in names]
             parts.append(_table([f"{metric} by {kind}", *heads], _sliced(run, kind, names, metric)))
-    if run["pairs"]:
-        head = ["model", "against", f"{run['pairs'][0]['metric']}, points", "gained", "lost", "McNemar p"]
-        parts.append(_table(head, [_pair(pair) for pair in run["pairs"]]))
+    measures = dict.fromkeys(pair["metric"] for pair in run["pairs"])
+    parts += [_pairs([pair for pair in run["pairs"] if pair["metric"] == metric]) for metric in measures]
     parts.append(_costs(run))
     parts.append(_recipe(run, name))
     return "\n\n".join(parts)
@@ -127,15 +127,17 @@ def _size(run: Record, kind: str, name: str) -> int:
     return next(int(s["figures"][kind][name]["EX"]["n"]) for s in run["systems"] if name in s["figures"][kind])
 
 
-def _pair(pair: Record) -> list[str]:
-    return [
-        pair["second"],
-        pair["first"],
-        difference(pair),
-        str(pair["only_second"]),
-        str(pair["only_first"]),
-        f"{pair['p']:.2g}",
-    ]
+def _pairs(pairs: Sequence[Record]) -> str:
+    """Comparisons by one metric; by tier or hardness, too, where the run has them."""
+    sliced = any(pair.get("slices") for pair in pairs)
+    head = ["model", "against", f"{pairs[0]['metric']}, points", "gained", "lost", "McNemar p"]
+    rows = []
+    for pair in pairs:
+        for name, row in comparisons(pair):
+            named = [pair["second"], pair["first"], *([name or "all"] if sliced else [])]
+            counts = [str(row["only_second"]), str(row["only_first"])]
+            rows.append([*named, difference(row), *counts, f"{row['p']:.2g}"])
+    return _table([*head[:2], *(["questions"] if sliced else []), *head[2:]], rows)
 
 
 def _costs(run: Record) -> str:
@@ -165,6 +167,7 @@ def _recipe(run: Record, name: str) -> str:
     ]
     if test:
         lines.append(f"- self-test: {test['golds']} of {test['golds']} golds on {', '.join(test['engines'])}")
+    lines += [f"- {line}" for line in tie_lines(run)]
     for made in dict.fromkeys(system["made"][:10] for system in run["systems"] if "made" in system):
         labels = [system["label"] for system in run["systems"] if system.get("made", "")[:10] == made]
         lines.append(f"- measured earlier, {made}: {'; '.join(labels)}")

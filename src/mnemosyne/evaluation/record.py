@@ -18,9 +18,9 @@ from mnemosyne.errors import EvaluationError
 from mnemosyne.evaluation import METRIC
 from mnemosyne.evaluation.benches import Bench, identity
 from mnemosyne.evaluation.running import Judged, System, read_object, slug, write_whole
-from mnemosyne.evaluation.scoring import ABSTAINING, METRICS, Score, cost, reliability, slices
+from mnemosyne.evaluation.scoring import ABSTAINING, METRICS, Score, cost, rank, reliability, slices
 from mnemosyne.evaluation.selftest import SelfTest
-from mnemosyne.evaluation.statistics import paired
+from mnemosyne.evaluation.statistics import paired, paired_by, share
 
 WORST = 20
 """Wrong answers shown in full."""
@@ -60,10 +60,15 @@ def conclude(
             "schemas": len({example.schema for example in bench.examples}),
             "today": bench.today.isoformat(),
             "unanswerable": bench.unanswerable,
+            "contents": bench.contents,
         },
         "self_test": asdict(test) if test else None,
-        "systems": [_system(system, scores[system.label], metrics, seed, wall, previous) for system in systems],
-        "pairs": _pairs(scores, "TS" if "TS" in metrics else metrics[0], seed),
+        "systems": [
+            _system(system, scores[system.label], metrics, seed, wall, previous)
+            | _without_ties(scores[system.label], test, seed)
+            for system in systems
+        ],
+        "pairs": [pair for metric in (metrics[0], "TS") if metric in metrics for pair in _pairs(scores, metric, seed)],
         "worst": _worst(bench, judged),
     }
 
@@ -82,7 +87,8 @@ def _system(
     return {
         "label": system.label,
         "model": system.name,
-        "way": system.way.label if system.way else "file",
+        "way": system.how,
+        "dialect": system.dialect,
         "weights": dict(system.weights),
         "figures": {
             kind: {name: {metric: asdict(figure) for metric, figure in row.items()} for name, row in names.items()}
@@ -94,14 +100,33 @@ def _system(
     }
 
 
+def _without_ties(scores: Sequence[Score], test: SelfTest | None, seed: int) -> Record:
+    """EX on the questions whose gold does not leave to chance which rows it returns; nothing where all golds are so."""
+    if test is None or not test.ties:
+        return {}
+    figure = share([one.hit("EX") for one in scores if one.id not in test.ties], seed=seed)
+    return {"ex_without_ties": asdict(figure)} if figure else {}
+
+
 def _pairs(scores: Mapping[str, Sequence[Score]], metric: str, seed: int) -> list[Record]:
-    """Every two systems, question by question."""
+    """Every two systems, question by question: overall, and within each tier (or hardness, where there are none)."""
     found = []
     for (first, ours), (second, theirs) in combinations(scores.items(), 2):
-        result = paired([s.hit(metric) for s in ours], [s.hit(metric) for s in theirs], seed=seed)
+        hits = [[s.hit(metric) for s in side] for side in (ours, theirs)]
+        result = paired(*hits, seed=seed)
         if result is not None:
             found.append({"first": first, "second": second, "metric": metric, **asdict(result)})
+            found[-1]["slices"] = sliced_pairs([(s.tier, s.hardness) for s in ours], *hits, seed=seed)
     return found
+
+
+def sliced_pairs(
+    levels: Sequence[tuple[str, str]], first: Sequence[bool], second: Sequence[bool], *, seed: int
+) -> Record:
+    """Two systems within each tier, or within each hardness where no question has a tier; `levels` holds both."""
+    groups = [tier for tier, _ in levels] if any(tier for tier, _ in levels) else [hardness for _, hardness in levels]
+    found = paired_by(groups, first, second, seed=seed)
+    return {name: asdict(found[name]) for name in sorted(found, key=rank)}
 
 
 _EASE = {"simple": 0, "easy": 0, "moderate": 1, "medium": 1, "complex": 2, "hard": 2, "extra": 3}

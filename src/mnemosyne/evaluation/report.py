@@ -16,7 +16,7 @@ from mnemosyne.evaluation.diagnosis import CATEGORIES, WITHOUT_ANSWER
 from mnemosyne.evaluation.pages import figure_cell, result_table, svg, table
 from mnemosyne.evaluation.reference import REFERENCE, Theirs
 from mnemosyne.evaluation.running import write_whole
-from mnemosyne.evaluation.tables import difference
+from mnemosyne.evaluation.tables import difference, parts, tie_lines
 
 Record = dict[str, Any]
 
@@ -144,11 +144,13 @@ def _self_test(record: Record) -> str:
         return "No question has an answer; the right thing is to abstain."
     engines = ", ".join(test["engines"])
     empty = f" Without rows on any population: {len(test['empty'])}." if test["empty"] else ""
-    return f'<span class="pass">Self-test passed:</span> {test["golds"]} of {test["golds"]} golds, {engines}.{empty}'
+    ties = f" Golds whose LIMIT cuts a tie: {len(test['ties'])}." if test.get("ties") else ""
+    passed = f'<span class="pass">Self-test passed:</span> {test["golds"]} of {test["golds"]} golds, {engines}.'
+    return passed + empty + ties
 
 
 def _cards(record: Record) -> str:
-    metric = main_metric(record)
+    metric = next(iter(record["metrics"]))
     cards = []
     for system in record["systems"]:
         figure = system["figures"]["all"].get("all", {}).get(metric)
@@ -189,6 +191,7 @@ def _results(record: Record, drawings: dict[str, str]) -> str:
         f"<h2>Results</h2><p>Percent of the questions. {meaning}.</p>"
         + svg(drawings["metrics"], "Every metric with its 95 % interval. Dashed bars are what the reference printed.")
         + table(["model", *map(escape, metrics)], rows, theirs=range(ours, len(rows)))
+        + "".join(f"<p>{escape(line)}</p>" for line in tie_lines(record))
         + note
     )
 
@@ -228,18 +231,21 @@ def _pairs(record: Record) -> str:
         [
             escape(pair["second"]),
             escape(pair["first"]),
-            f"<b>{difference(pair)}</b>",
-            str(pair["only_second"]),
-            str(pair["only_first"]),
-            f"{pair['p']:.2g}",
+            escape(pair["metric"]),
+            escape(name or "all"),
+            f"<b>{difference(row)}</b>",
+            str(row["only_second"]),
+            str(row["only_first"]),
+            f"{row['p']:.2g}",
         ]
         for pair in record["pairs"]
+        for name, row in parts(pair)
     ]
-    head = ["model", "against", "difference in points", "only it is right", "only the other", "McNemar p"]
+    head = ["model", "against", "metric", "questions", "difference in points", "only it is right", "only the other"]
     return (
-        f"<h2>Question by question</h2><p>{escape(record['pairs'][0]['metric'])} of two models on the same questions: "
-        "difference with its paired bootstrap interval, and the two-sided exact McNemar test.</p>"
-        + table(head, rows, text=2)
+        "<h2>Question by question</h2><p>Two models on the same questions: difference with its paired bootstrap "
+        "interval, and the two-sided exact McNemar test, each row tested alone.</p>"
+        + table([*head, "McNemar p"], rows, text=4)
     )
 
 
@@ -373,5 +379,9 @@ def _recipe(record: Record) -> str:
         entries[system["label"]] = known or "weights unknown: remote, or answers made elsewhere"
     if record["self_test"] and record["self_test"]["empty"]:
         entries["golds that return nothing"] = ", ".join(record["self_test"]["empty"])
+    if record["self_test"] and record["self_test"].get("ties"):
+        entries["golds whose LIMIT cuts a tie"] = ", ".join(record["self_test"]["ties"])
+    if bench.get("contents"):
+        entries["contents of the databases"] = bench["contents"]
     items = "".join(f"<dt>{escape(name)}</dt><dd>{escape(value)}</dd>" for name, value in entries.items())
     return f"<h2>Recipe</h2><dl>{items}</dl>"

@@ -14,6 +14,7 @@ import json
 import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -29,6 +30,7 @@ from mnemosyne.evaluation.predicting import Prediction, Progress, Way, predict, 
 from mnemosyne.evaluation.scoring import Score, abstention, score
 from mnemosyne.evaluation.selftest import Judges, SelfTest, self_test, task_of
 from mnemosyne.guard import Refusal
+from mnemosyne.guard.query import Dialect
 from mnemosyne.results import Result
 from mnemosyne.settings import Settings
 
@@ -45,11 +47,20 @@ class System:
     """Where its predictions are."""
     weights: Mapping[str, str] = field(default_factory=dict)
     """sha256 of weights and adapter, where known."""
+    dialect: Dialect = "postgres"
+    """What its SQL is written in; other than PostgreSQL only where it was made elsewhere."""
 
     @property
     def label(self) -> str:
         """Model and way."""
-        return f"{self.name} ({self.way.label})" if self.way else f"{self.name} (file)"
+        return f"{self.name} ({self.how})"
+
+    @property
+    def how(self) -> str:
+        """The way, or that the answers came in a file, with their dialect where it is not PostgreSQL."""
+        if self.way:
+            return self.way.label
+        return "file" if self.dialect == "postgres" else f"file, {self.dialect}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,13 +157,24 @@ def prepare(bench: Bench, judges: Judges, limits: Limits, progress: Progress) ->
 
 
 def judge_all(
-    bench: Bench, answers: Mapping[str, Mapping[str, Prediction]], judges: Judges, limits: Limits, progress: Progress
+    bench: Bench,
+    answers: Mapping[str, Mapping[str, Prediction]],
+    judges: Judges,
+    limits: Limits,
+    progress: Progress,
+    dialects: Mapping[str, Dialect] | None = None,
 ) -> Judged:
-    """Judge the predictions of every system (by label). A missing prediction is an empty one."""
+    """Judge the predictions of every system (by label). A missing prediction is an empty one.
+
+    `dialects` says, by label, what the SQL of a system is written in where that is not PostgreSQL.
+    """
+    written: dict[str, Dialect] = {label: (dialects or {}).get(label, "postgres") for label in answers}
     if bench.unanswerable:
-        return Judged({label: _abstentions(bench, predictions) for label, predictions in answers.items()})
+        return Judged({label: _abstentions(bench, given, written[label]) for label, given in answers.items()})
     texts = {
-        example.id: tuple(dict.fromkeys(_as_answer(_prediction(p, example.id)) for p in answers.values()))
+        example.id: tuple(
+            dict.fromkeys(_as_answer(_prediction(p, example.id), written[label]) for label, p in answers.items())
+        )
         for example in bench.examples
     }
     tasks = [task_of(bench, example, texts[example.id], limits) for example in bench.examples]
@@ -167,34 +189,58 @@ def judge_all(
     verdicts: dict[str, list[Verdict]] = {}
     for label, predictions in answers.items():
         given = [_prediction(predictions, example.id) for example in bench.examples]
-        verdicts[label] = [outcomes[p.id].verdicts[texts[p.id].index(_as_answer(p))] for p in given]
+        places = [texts[p.id].index(_as_answer(p, written[label])) for p in given]
+        verdicts[label] = [outcomes[p.id].verdicts[place] for p, place in zip(given, places, strict=True)]
         scores[label] = [
-            score(bench, example, prediction, outcomes[example.id], verdict)
+            score(bench, example, prediction, outcomes[example.id], verdict, written[label])
             for example, prediction, verdict in zip(bench.examples, given, verdicts[label], strict=True)
         ]
     return Judged(scores, verdicts, {outcome.id: outcome.shown for outcome in outcomes.values()})
 
 
-def _as_answer(prediction: Prediction) -> Answer:
-    return Answer(prediction.sql, assisted=prediction.assisted)
+def _as_answer(prediction: Prediction, written: Dialect) -> Answer:
+    return Answer(prediction.sql, written, assisted=prediction.assisted and written == "postgres")
 
 
 def _prediction(predictions: Mapping[str, Prediction], example: str) -> Prediction:
     return predictions.get(example) or Prediction(example, "", refusal="missing")
 
 
-def _abstentions(bench: Bench, predictions: Mapping[str, Prediction]) -> list[Score]:
+def _abstentions(bench: Bench, predictions: Mapping[str, Prediction], written: Dialect) -> list[Score]:
     """Scores for questions without an answer; what the model wrote is checked, not run."""
     scores = []
     for example in bench.examples:
         prediction = _prediction(predictions, example.id)
         code = prediction.refusal or ("" if prediction.sql.strip() else "no-sql")
         if not code:
-            check = guard.check_reply if prediction.assisted else guard.check
-            checked = check(prediction.sql, bench.schemas[example.schema], target=bench.engine, today=bench.today)
+            schema = bench.schemas[example.schema]
+            if prediction.assisted and written == "postgres":
+                checked = guard.check_reply(prediction.sql, schema, target=bench.engine, today=bench.today)
+            else:
+                checked = guard.check(prediction.sql, schema, target=bench.engine, written=written, today=bench.today)
             code = checked.code if isinstance(checked, Refusal) else ""
         scores.append(abstention(example, prediction, code))
     return scores
+
+
+@contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """Keep other runs out of a folder. Raises EvaluationError when one is at work in it, whose files stay untouched."""
+    from filelock import FileLock, Timeout
+
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(folder / ".lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise EvaluationError(
+            f"Another evaluation is at work in {folder}.",
+            hint="Wait until it ends, or choose another folder: -o FOLDER.",
+        ) from None
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def pin(folder: Path, bench: Bench, systems: Sequence[System]) -> list[System]:
@@ -216,7 +262,12 @@ def pin(folder: Path, bench: Bench, systems: Sequence[System]) -> list[System]:
                     f"{folder} already measures {reason}.", hint=f"Choose another folder, -o FOLDER{rename}."
                 )
         known[system.label] = system
-    recipe = {"metric": METRIC, "bench": identity(bench), "systems": [_kept(s, folder) for s in known.values()]}
+    recipe = {
+        "metric": METRIC,
+        "bench": identity(bench),
+        "contents": bench.contents,
+        "systems": [_kept(s, folder) for s in known.values()],
+    }
     write_whole(file, json.dumps(recipe, indent=1) + "\n")
     asked = {system.label for system in systems}
     return [system for system in known.values() if system.label in asked or _is_complete(system, bench)]
@@ -254,9 +305,14 @@ def _earlier(file: Path, bench: Bench) -> Iterator[System]:
             f"{file.parent} already measures another bench, or other questions of it.",
             hint="Choose another folder: -o FOLDER.",
         )
+    if recipe.get("contents", bench.contents) != bench.contents:
+        raise EvaluationError(
+            f"The databases have changed since {file.parent} was measured: its answers are to other rows.",
+            hint="Choose another folder: -o FOLDER.",
+        )
     for row in recipe["systems"]:
         way = Way(**row["way"]) if row["way"] else None
-        yield System(row["name"], way, file.parent / row["file"], row["weights"])
+        yield System(row["name"], way, file.parent / row["file"], row["weights"], row.get("dialect", "postgres"))
 
 
 def _kept(system: System, folder: Path) -> dict[str, object]:
@@ -266,6 +322,7 @@ def _kept(system: System, folder: Path) -> dict[str, object]:
         "way": asdict(system.way) if system.way else None,
         "file": str(system.file.relative_to(folder) if inside else system.file.resolve()),
         "weights": dict(system.weights),
+        "dialect": system.dialect,
     }
 
 

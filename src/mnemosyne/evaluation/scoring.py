@@ -13,6 +13,7 @@ from mnemosyne.evaluation.diagnosis import diagnose
 from mnemosyne.evaluation.judging import Outcome, Verdict
 from mnemosyne.evaluation.predicting import Prediction
 from mnemosyne.evaluation.statistics import Figure, share
+from mnemosyne.guard.query import Dialect
 
 METRICS: dict[str, str] = {
     "EX": "right rows on the first population, columns in any order (strict)",
@@ -78,15 +79,22 @@ class Score:
         }[metric]
 
 
-def score(bench: Bench, example: Example, prediction: Prediction, outcome: Outcome, verdict: Verdict) -> Score:
-    """The score of one answer."""
+def score(
+    bench: Bench,
+    example: Example,
+    prediction: Prediction,
+    outcome: Outcome,
+    verdict: Verdict,
+    written: Dialect = "postgres",
+) -> Score:
+    """The score of one answer, written in the dialect `written`."""
     schema = bench.schemas[example.schema]
     gold = read(example.sql, schema, example.dialect)
     right = verdict.runs and all(verdict.strict)
     category = ""
     if not right:
         width = len(outcome.shown[0].columns)
-        category = diagnose(example.sql, example.dialect, prediction.sql, verdict, width, schema)
+        category = diagnose(example.sql, example.dialect, prediction.sql, verdict, width, schema, written)
         category = "abstained" if prediction.refusal == "abstain" else category
     return Score(
         example.id,
@@ -96,7 +104,7 @@ def score(bench: Bench, example: Example, prediction: Prediction, outcome: Outco
         strict=verdict.strict[0],
         lenient=verdict.lenient[0],
         everywhere=right,
-        exact=bool(prediction.sql) and exact_match(gold, read(prediction.sql, schema)),
+        exact=bool(prediction.sql) and exact_match(gold, read(prediction.sql, schema, written)),
         valid=verdict.runs,
         code=prediction.refusal if prediction.refusal in ("abstain", "missing") else verdict.code,
         category=category,
@@ -146,14 +154,15 @@ def slices(scores: Sequence[Score], metrics: Iterable[str], *, seed: int = 0) ->
         for one in scores:
             for name in names_of(one):
                 groups.setdefault(name, []).append(one)
-        found[kind] = {name: _figures(groups[name], metrics, seed) for name in sorted(groups, key=_rank)}
+        found[kind] = {name: _figures(groups[name], metrics, seed) for name in sorted(groups, key=rank)}
     return found
 
 
 _ORDER = ("all", "simple", "moderate", "complex", "easy", "medium", "hard", "extra")
 
 
-def _rank(name: str) -> tuple[int, str]:
+def rank(name: str) -> tuple[int, str]:
+    """Sorts the names of slices: tiers and levels by ease, others by name."""
     return (_ORDER.index(name), "") if name in _ORDER else (len(_ORDER), name)
 
 

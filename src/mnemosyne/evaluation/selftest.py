@@ -7,7 +7,7 @@ translated, must return the same rows there. A bench that fails it has no figure
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol, cast
 
 from mnemosyne.databases import Limits
@@ -37,6 +37,8 @@ class SelfTest:
     """How many golds."""
     empty: tuple[str, ...]
     """Ids of golds that return nothing on any population: an answer is right there too easily."""
+    ties: tuple[str, ...] = ()
+    """Ids of golds whose LIMIT cuts a tie on some population: a right answer may return another of the equal rows."""
 
 
 def task_of(bench: Bench, example: Example, answers: tuple[Answer, ...], limits: Limits) -> Task:
@@ -57,7 +59,7 @@ def task_of(bench: Bench, example: Example, answers: tuple[Answer, ...], limits:
 def self_test(bench: Bench, judges: Judges, limits: Limits) -> SelfTest:
     """Judge every gold against itself on every engine. Raises EvaluationError, naming the golds that fail."""
     engines = (bench.engine, *bench.mirrors)
-    tasks = [task_of(bench, example, _golds(bench, example), limits) for example in bench.examples]
+    tasks = [replace(task_of(bench, example, _golds(bench, example), limits), ties=True) for example in bench.examples]
     outcomes = list(judges.run(tasks))
     problems = [problem for outcome in outcomes for problem in _problems(outcome, engines)]
     if problems:
@@ -67,7 +69,8 @@ def self_test(bench: Bench, judges: Judges, limits: Limits) -> SelfTest:
             hint="Mend these golds, or leave them out of the bench.",
         )
     empty = sorted(outcome.id for outcome in outcomes if not any(outcome.rows))
-    return SelfTest(engines, len(outcomes), tuple(empty))
+    ties = sorted(outcome.id for outcome in outcomes if outcome.tied)
+    return SelfTest(engines, len(outcomes), tuple(empty), tuple(ties))
 
 
 def _golds(bench: Bench, example: Example) -> tuple[Answer, ...]:

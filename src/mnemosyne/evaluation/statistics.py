@@ -84,6 +84,19 @@ def paired(first: Sequence[bool], second: Sequence[bool], *, seed: int = 0) -> P
     )
 
 
+def paired_by(
+    groups: Sequence[str], first: Sequence[bool], second: Sequence[bool], *, seed: int = 0
+) -> dict[str, Paired]:
+    """The same within each group, by its name; `groups` is parallel to the outcomes, empty where one has none."""
+    found = {}
+    for name in dict.fromkeys(group for group in groups if group):
+        rows = [(a, b) for group, a, b in zip(groups, first, second, strict=True) if group == name]
+        result = paired([a for a, _ in rows], [b for _, b in rows], seed=seed)
+        assert result is not None
+        found[name] = result
+    return found
+
+
 def mcnemar(only_first: int, only_second: int) -> float:
     """Two-sided exact p-value: how surprising the split of the discordant questions is if both models are equal."""
     n, k = only_first + only_second, min(only_first, only_second)

@@ -42,11 +42,14 @@ def console(record: dict[str, Any]) -> None:
             f"{system['label']}: {counts}, {cost['tokens']:,} tokens, {cost['seconds_median']:.1f} s a question",
             highlight=False,
         )
+    for line in tie_lines(record):
+        out.print(line, highlight=False)
     for pair in record["pairs"]:
-        out.print(
-            f"{pair['second']} against {pair['first']}, {pair['metric']}: {difference(pair)}, "
-            f"McNemar p = {pair['p']:.3g} ({pair['only_second']} gained, {pair['only_first']} lost)"
-        )
+        for name, row in parts(pair):
+            out.print(
+                f"{pair['second']} against {pair['first']}, {pair['metric']}{f' {name}' if name else ''}: "
+                f"{difference(row)}, McNemar p = {row['p']:.3g} ({row['only_second']} gained, {row['only_first']} lost)"
+            )
 
 
 def _console_tiers(record: dict[str, Any], metric: str, quoted: Sequence[Theirs], out: Console) -> None:
@@ -81,17 +84,34 @@ def console_comparison(found: dict[str, Any]) -> None:
     out = Console()
     for pair in found["pairs"]:
         table = Table(title=f"{found['bench']['name']}: {found['measure']} ({found['metric']})", title_justify="left")
-        for name in ("first", "second", "difference", "McNemar p", "gained", "lost", "n"):
-            table.add_column(name, justify="left" if name in ("first", "second") else "right")
-        table.add_row(
-            pair["first"], pair["second"], difference(pair), f"{pair['p']:.3g}",
-            str(pair["only_second"]), str(pair["only_first"]), str(pair["n"]),
-        )  # fmt: skip
+        table.caption, table.caption_justify = f"{pair['second']} against {pair['first']}", "left"
+        for name in ("questions", "difference", "McNemar p", "gained", "lost", "n"):
+            table.add_column(name, justify="left" if name == "questions" else "right")
+        for name, row in parts(pair):
+            table.add_row(
+                name or "all", difference(row), f"{row['p']:.3g}",
+                str(row["only_second"]), str(row["only_first"]), str(row["n"]),
+            )  # fmt: skip
         out.print(table)
         for kind in ("gained", "lost"):
             if pair[kind]:
                 more = f" and {len(pair[kind]) - 12} more" if len(pair[kind]) > 12 else ""
                 out.print(f"{kind}: {', '.join(pair[kind][:12])}{more}")
+
+
+def parts(pair: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
+    """A comparison over all questions (without a name), then by tier or hardness, which earlier records lack."""
+    return [("", pair), *pair.get("slices", {}).items()]
+
+
+def tie_lines(record: dict[str, Any]) -> list[str]:
+    """A line per model: EX without the golds whose LIMIT cuts a tie. Nothing where there are none."""
+    ties = len((record["self_test"] or {}).get("ties", ()))
+    return [
+        f"{system['label']}: EX without the {ties} golds whose LIMIT cuts a tie, {figure(system['ex_without_ties'])}"
+        for system in record["systems"]
+        if "ex_without_ties" in system
+    ]
 
 
 def figure(value: dict[str, Any]) -> str:
