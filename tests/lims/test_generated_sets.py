@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections import Counter
 from importlib import resources
 from pathlib import Path
@@ -13,6 +14,7 @@ from mnemosyne import guard, lims
 from mnemosyne.databases import Limits, open_database
 from mnemosyne.datasets import Example, fingerprint, read_examples
 from mnemosyne.datasets.overlap import OverlapIndex, normal_question
+from mnemosyne.grounding import Grounder, ValueIndex
 from mnemosyne.guard.query import SafeQuery
 from mnemosyne.lims import build_sets, sets
 from mnemosyne.results import Result
@@ -61,6 +63,60 @@ def test_golds_pass_the_guard_and_run_on_another_population(lab_duckdb: str) -> 
         assert isinstance(checked, SafeQuery), (example.sql, checked)
         assert isinstance(database.run(checked, Limits(max_rows=20_000)), Result), example.sql
     database.close()
+
+
+def test_pairs_are_told_what_answering_tells(lab_duckdb: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    question = "How many Escherichia coli results failed last month?"
+    database = open_database(lab_duckdb)
+    asked = Grounder(lims.schema(), ValueIndex.build(database, lims.schema())).ground(question).hints
+    database.close()
+    monkeypatch.setattr(sets, "populations", lambda folder: [lab_duckdb])
+    (link,) = sets.LabRecipe(str(tmp_path), sets.SETS[0].plan)().links
+    assert link(question) == asked
+    assert [hint.partition(" ")[0] for hint in asked] == ["determinands.determinand_name", "last"]
+
+
+@pytest.fixture(scope="module")
+def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The package without what is large."""
+    left_out = shutil.ignore_patterns("adapters", "__pycache__", "*.gz")
+    return shutil.copytree(FOLDER.parent.parent, tmp_path_factory.mktemp("copy") / "mnemosyne", ignore=left_out)
+
+
+@pytest.mark.parametrize(
+    ("file", "decides"),
+    [
+        ("synthesis/neighbours.py", True),
+        ("synthesis/patterns/counts.py", True),
+        ("lims/sets.py", True),
+        ("data/lims/lexicon.yaml", True),
+        ("data/sets/lab-dev.jsonl", True),
+        ("guard/duckdb_rules.py", True),
+        ("guard/functions.py", True),
+        ("grounding/windows.py", True),
+        ("data/grounding/synonyms.yaml", True),
+        ("schema/writing.py", True),
+        ("results.py", True),
+        ("databases/duckdb.py", True),
+        ("datasets/overlap.py", True),
+        ("guard/sqlite_dates.py", False),
+        ("guard/policy.py", False),
+        ("databases/postgres.py", False),
+        ("synthesis/own.py", False),
+        ("lims/check_pairs.py", False),
+        ("prompt.py", False),
+    ],
+)
+def test_blocks_are_kept_until_something_that_decides_them_changes(copy: Path, file: str, decides: bool) -> None:
+    before, text = sets.recipe_digest(copy), (copy / file).read_bytes()
+    (copy / file).write_bytes(text + b"\n")
+    after = sets.recipe_digest(copy)
+    (copy / file).write_bytes(text)
+    assert (before != after) is decides
+
+
+def test_the_digest_is_that_of_the_package(copy: Path) -> None:
+    assert sets.recipe_digest() == sets.recipe_digest(copy)
 
 
 @pytest.mark.slow

@@ -8,6 +8,7 @@ from random import Random
 from typing import Any
 
 import pytest
+import sqlglot
 from click.testing import CliRunner, Result
 from sqlglot import exp
 from tests.synthesis.test_own import zoo
@@ -16,7 +17,7 @@ from mnemosyne.cli import group
 from mnemosyne.datasets import read_examples
 from mnemosyne.errors import DatasetError
 from mnemosyne.schema import Schema
-from mnemosyne.synthesis.checking import Checked, Checker
+from mnemosyne.synthesis.checking import Checked, Checker, has
 from mnemosyne.synthesis.verify import Verdict, Verifier
 
 OTTERS = "SELECT name FROM animals WHERE species = 'Otter' AND weight > 10"
@@ -149,3 +150,37 @@ def test_a_question_in_letters_of_any_script_is_one(question: str) -> None:
     first, again = verdicts(*[{"question": question, "sql": "SELECT name FROM animals"}] * 2)
     assert first.example is not None
     assert again.reason == "the same question as in line 1"
+
+
+YEAR = "DATE_TRUNC('year', CURRENT_DATE)"
+THIS_YEAR = f"this year: date >= {YEAR}"
+LAST_YEAR = f"last year: date >= {YEAR} - INTERVAL '1 year' AND date < {YEAR}"
+YESTERDAY = "yesterday: date = CURRENT_DATE - INTERVAL '1 day'"
+OTTER = "animals.species = 'Otter'"
+YOUNG = "SELECT name FROM animals WHERE born >= DATE_TRUNC('year', CURRENT_DATE)"
+
+
+@pytest.mark.parametrize(
+    ("sql", "hint", "expected"),
+    [
+        (OTTERS, OTTER, True),
+        (OTTERS, "animals.species = 'Lynx'", False),
+        (OTTERS, THIS_YEAR, False),
+        (YOUNG, THIS_YEAR, True),
+        (YOUNG, LAST_YEAR, False),
+        (YOUNG + " - INTERVAL '1 year'", THIS_YEAR, False),
+        (YOUNG.replace(">=", "<"), THIS_YEAR, False),
+        (f"{OTTERS} AND born = CURRENT_DATE - INTERVAL '1 days'", YESTERDAY, True),
+        ("SELECT name FROM animals WHERE name = 'Rex: date = 3'", "animals.name = 'Rex: date = 3'", True),
+    ],
+)  # fmt: skip
+def test_a_hint_stays_when_the_query_does_what_it_tells(sql: str, hint: str, expected: bool) -> None:
+    assert has(sqlglot.parse_one(sql, read="postgres"), hint) is expected
+
+
+def test_windows_stand_behind_the_values_of_the_population_that_stores_most() -> None:
+    links = [lambda question: (THIS_YEAR,), lambda question: (OTTER, THIS_YEAR), lambda question: (LAST_YEAR,)]
+    pairs = [(n, {"question": f"Young otters {n}", "sql": f"{YOUNG} AND species = 'Otter'"}) for n in range(1, 21)]
+    told = [verdict.example.hints for verdict in Checker(Fragile(), "zoo", links=links).check(pairs) if verdict.example]
+    assert set(told) == {(), (OTTER, THIS_YEAR)}
+    assert 10 <= sum(map(bool, told)) < 20

@@ -115,3 +115,43 @@ def test_a_dropped_is_not_null_of_a_written_query_is_known_as_one() -> None:
         "SELECT a FROM t WHERE b IS NOT NULL AND d IS NULL": False,
         "SELECT a FROM t WHERE b IS NOT NULL AND c = 1": False,
     }
+
+
+RATIOS = "SELECT AVG(r.numeric_value / d.limit_value) FROM results r JOIN determinands d USING (determinand_id) WHERE "
+
+
+@pytest.mark.parametrize("guard", ["d.limit_value > 0", "d.limit_value <> 0", "0 < d.limit_value"])
+def test_a_guard_of_a_divisor_need_not_show_in_the_rows(verifier: Verifier, guard: str) -> None:
+    """PostgreSQL fails without it; the populations give NULL, which an average leaves out as the guard did."""
+    verdict = verifier.judge(tree(f"{RATIOS} {guard} AND r.pass_fail = 'F'"), Random(0))
+    assert (verdict.reason, verdict.tried["dropped condition"]) == ("", 2)
+    assert verdict.told_apart["dropped condition"] == 1
+
+
+def test_a_guard_that_keeps_rows_away_is_told_apart(verifier: Verifier) -> None:
+    sql = "SELECT determinand_name, detection_limit / limit_value FROM determinands WHERE limit_value > 0"
+    verdict = verifier.judge(tree(sql), Random(0))
+    assert (verdict.reason, verdict.told_apart["dropped condition"]) == ("", 1)
+
+
+@pytest.mark.parametrize(
+    ("sql", "required"),
+    [
+        ("SELECT AVG(a / b) FROM t WHERE b > 0", False),
+        ("SELECT AVG(a / b::numeric) FROM t WHERE NOT c AND b > 0.0", False),
+        ("SELECT a % b FROM t WHERE b <> 0", False),
+        ("SELECT AVG(a / b) FILTER (WHERE b > 0) FROM t", False),
+        ("SELECT AVG(a) FROM t WHERE b > 0", True),
+        ("SELECT AVG(a / c) FROM t WHERE b > 0", True),
+        ("SELECT AVG(b / a) FROM t WHERE b > 0", True),
+        ("SELECT AVG(a / b) FROM t WHERE b > 1", True),
+        ("SELECT AVG(a / b) FROM t WHERE b >= 0", True),
+        ("SELECT AVG(a / NULLIF(b, 0)) FROM t WHERE b > 0", True),
+        ("SELECT AVG(a / b), COUNT(*) FILTER (WHERE b > 0) FROM t", True),
+        ("SELECT x.a / x.b FROM (SELECT a, b FROM t WHERE b > 0) x", True),
+        ("SELECT a / (SELECT MAX(u.b) FROM u WHERE u.b > 0) FROM t", True),
+    ],
+)
+def test_only_what_keeps_zero_from_a_divisor_of_the_same_select_is_such_a_guard(sql: str, required: bool) -> None:
+    last = [n for n in neighbours(tree(sql)) if n.kind == "dropped condition"][-1]
+    assert last.required is required

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from mnemosyne.databases import Database
+from mnemosyne.grounding.question import Grounder
 from mnemosyne.grounding.values import ValueIndex
 from mnemosyne.schema import Schema
 
@@ -19,11 +20,11 @@ class Excluding(Protocol):
 
 
 class Linker:
-    """A value index of one database, built within privacy limits."""
+    """What one database tells of questions, its values read within privacy limits."""
 
     def __init__(self, database: Database, schema: Schema, privacy: Excluding) -> None:
-        self._index = ValueIndex.build(database, schema, exclude=privacy.exclude)
+        self._grounder = Grounder(schema, ValueIndex.build(database, schema, exclude=privacy.exclude))
 
     def hints(self, question: str) -> tuple[str, ...]:
-        """Conditions on the stored values that a question means."""
-        return self._index.hints(question)
+        """Conditions on the stored values that a question means, then its windows of time."""
+        return self._grounder.hints(question)

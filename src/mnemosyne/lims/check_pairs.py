@@ -17,11 +17,12 @@ from mnemosyne.databases import open_database
 from mnemosyne.datasets import Example, fingerprint, write_examples
 from mnemosyne.datasets.jsonl import try_lines
 from mnemosyne.datasets.overlap import OverlapIndex
-from mnemosyne.grounding.values import ValueIndex
+from mnemosyne.grounding.linking import Linker
 from mnemosyne.lims import sets
 from mnemosyne.lims.contract import schema
 from mnemosyne.synthesis.checking import Checked, Checker
 from mnemosyne.synthesis.own import CHECKED_NEIGHBOURS
+from mnemosyne.synthesis.pools import Privacy
 from mnemosyne.synthesis.verify import Verifier
 
 SCALE = 2.0
@@ -36,7 +37,7 @@ def check(files: Iterable[Path], home: Path, source: str) -> Iterator[tuple[Path
         checker = Checker(
             Verifier(databases, known, sets.TODAY, most=CHECKED_NEIGHBOURS, careful=False),
             "lab",
-            links=[ValueIndex.build(database, known).hints for database in databases],
+            links=[Linker(database, known, Privacy()).hints for database in databases],
             protected=OverlapIndex(sets.written()),
             source=source,
         )

@@ -11,19 +11,21 @@ import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import date
+from fnmatch import fnmatch
 from importlib import resources
+from importlib.resources.abc import Traversable
 from pathlib import Path
 
 from mnemosyne.databases import open_database
 from mnemosyne.datasets import Example, fingerprint, read_examples, write_examples
 from mnemosyne.datasets.overlap import OverlapIndex, normal_question
-from mnemosyne.grounding.values import ValueIndex
+from mnemosyne.grounding.linking import Linker
 from mnemosyne.lims.contract import schema
 from mnemosyne.lims.create import create
 from mnemosyne.synthesis import lexicon as lexicons
 from mnemosyne.synthesis.block import Maker, Plan
 from mnemosyne.synthesis.generate import Made, generate
-from mnemosyne.synthesis.pools import read_pools
+from mnemosyne.synthesis.pools import Privacy, read_pools
 from mnemosyne.synthesis.verify import Verifier
 from mnemosyne.synthesis.world import World
 
@@ -78,7 +80,7 @@ class LabRecipe:
         words = lexicon()
         databases = [open_database(url) for url in populations(Path(self.folder))]
         world = World(known, words, tuple(read_pools(database, known, words) for database in databases), TODAY)
-        links = [ValueIndex.build(database, known).hints for database in databases]
+        links = [Linker(database, known, Privacy()).hints for database in databases]
         return Maker(self.plan, world, Verifier(databases, known, TODAY), links, OverlapIndex(written()))
 
 
@@ -114,23 +116,37 @@ def written() -> list[Example]:
     return found
 
 
-_NEUTRAL = (
-    "generate.py", "cluster.py", "report.py", "drafting.py", "own.py", "populations.py", "sets.py", "build_sets.py",
-    "set_reports.py", "create.py", "writers.py", "checking.py", "check_pairs.py",
-    "copies.py", "copying.py", "disguise.py", "order.py", "references.py", "thinning.py",
+_DECIDING = (
+    "synthesis", "synthesis/patterns", "lims", "data/lims", "guard", "databases", "results.py", "schema", "grounding",
+    "data/grounding", "datasets/overlap.py", *(f"data/sets/{name}.jsonl" for name in WRITTEN),
 )  # fmt: skip
-"""Files that put blocks together, report or write; what is inside a block does not depend on them."""
+"""What decides what a block holds: what composes and judges it, what its questions are told, what it must avoid."""
+
+_NEUTRAL = {
+    "synthesis": (
+        "generate.py", "cluster.py", "report.py", "drafting.py", "own.py", "populations.py", "checking.py", "copies.py",
+        "copying.py", "disguise.py", "order.py", "paraphrase.py", "references.py", "thinning.py",
+    ),
+    "lims": ("build_sets.py", "set_reports.py", "create.py", "writers.py", "check_pairs.py"),
+    "guard": ("sqlite_*.py", "policy.py", "narrow.py", "visible.py", "showing.py", "idioms.py"),
+    "databases": ("sqlite*.py", "postgres*.py", "embedded.py", "places.py"),
+    "schema": ("describing.py",),
+    "grounding": ("confidence.py", "doubts.py", "scope.py", "store.py", "tables.py", "understood.py", "unknown.py"),
+    "data/grounding": ("concepts.yaml", "confidence.json"),
+}  # fmt: skip
+"""Files of these that put blocks together, report, write, or serve other databases and questions that are asked."""
 
 
-def recipe_digest() -> str:
-    """12 digits of everything that decides the sets: code of synthesis and laboratory, lexicon, schema."""
+def recipe_digest(package: Traversable | None = None) -> str:
+    """12 digits of everything in the package that decides the sets; of a copy of it where one is given."""
     digest = hashlib.sha256()
-    for package, folder in (("mnemosyne.synthesis", ""), ("mnemosyne.synthesis.patterns", ""), ("mnemosyne.lims", ""),
-                            ("mnemosyne.data", "lims")):  # fmt: skip
-        root = resources.files(package) / folder if folder else resources.files(package)
-        for file in sorted(root.iterdir(), key=lambda file: file.name):
-            if file.is_file() and not file.name.endswith(".pyc") and file.name not in _NEUTRAL:
-                digest.update(file.name.encode() + file.read_bytes())
+    for place in _DECIDING:
+        found = (package or resources.files("mnemosyne")) / place
+        files = [found] if found.is_file() else sorted(found.iterdir(), key=lambda file: file.name)
+        for file in files:
+            neutral = any(fnmatch(file.name, pattern) for pattern in _NEUTRAL.get(place, ()))
+            if file.is_file() and not neutral and not file.name.endswith(".pyc"):
+                digest.update(f"{place}/{file.name}".encode() + file.read_bytes())
     return digest.hexdigest()[:12]
 
 

@@ -28,7 +28,7 @@ ATTEMPTS = 60
 """Draws for one pair before its place in the block stays empty."""
 
 Link = Callable[[str], tuple[str, ...]]
-"""The hints that answering would add to a question: conditions on the stored values that it means."""
+"""The hints that answering would add to a question: stored values that it means, then windows of time."""
 
 TIERS = ("simple", "moderate", "complex")
 
@@ -44,7 +44,7 @@ class Plan:
     voices: bool = True
     """Whether questions are put into voices."""
     hints: float = 0.5
-    """Share of the pairs with stored values in them that carry their hints."""
+    """Share of the pairs with something to tell that carry their hints."""
     source: str = "synth"
     """`source` of the examples, and the beginning of their ids."""
     patterns: tuple[str, ...] = ()

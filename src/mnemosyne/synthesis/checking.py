@@ -17,12 +17,13 @@ from mnemosyne import guard
 from mnemosyne.datasets.example import Example
 from mnemosyne.datasets.overlap import OverlapIndex, normal_question
 from mnemosyne.synthesis.block import TIERS, Link, tags_of
+from mnemosyne.synthesis.neighbours import conjuncts
 from mnemosyne.synthesis.query import tree_of
 from mnemosyne.synthesis.style import print_sql
 from mnemosyne.synthesis.verify import Verifier
 
 HINTED = 0.75
-"""Share of the pairs with stored values in them that carry their hints; the others teach to do without."""
+"""Share of the pairs with something to tell that carry their hints; the others teach to do without."""
 
 PAIR = 'a pair is {"question": …, "sql": …}'
 """What a line must be."""
@@ -120,9 +121,8 @@ class Checker:
         sql = print_sql(tree)
         hints: tuple[str, ...] = ()
         for link in self.links if Random(f"hints:{question}").random() < HINTED else ():
-            hints = tuple(hint for hint in link(question) if hint.partition(" = ")[2] in sql)
-            if hints:
-                break
+            known = tuple(hint for hint in link(question) if has(tree, hint))
+            hints = max(hints, known, key=len)  # windows are told by every population, a value only where it is stored
         return Example(
             id=f"{self.source}-{line:04d}",
             question=question,
@@ -133,6 +133,19 @@ class Checker:
             source=self.source,
             hints=hints,
         )
+
+
+def has(tree: exp.Expression, hint: str) -> bool:
+    """Whether a query does what a hint tells: it holds the value, or compares something with each bound of the window."""
+    words, _, window = hint.partition(": date ")
+    if not window or " = " in words:
+        return hint.partition(" = ")[2] in print_sql(tree)
+    bounds = conjuncts(tree_of(sqlglot.parse_one(f"date {window}", read="postgres")))
+    return all(
+        print_sql(tree_of(bound.expression))
+        in {print_sql(tree_of(node.expression)) for node in tree.find_all(type(bound))}
+        for bound in bounds
+    )
 
 
 def _said(reason: str, twin: str) -> str:

@@ -68,6 +68,35 @@ def _parsed_is_not_null(part: exp.Expression) -> bool:
     return isinstance(part, exp.Is) and bool(part.args.get("negate")) and isinstance(part.expression, exp.Null)
 
 
+def _guards_a_divisor(part: exp.Expression, clause: exp.Expression) -> bool:
+    """Whether a condition keeps zero out of a column that the same SELECT (or FILTER) divides by.
+
+    Without it PostgreSQL gives an error and DuckDB and SQLite a NULL, which averages leave out as the condition did.
+    """
+    if isinstance(part, (exp.GT, exp.NEQ)) and _is_zero(part.right):
+        column = part.left
+    elif isinstance(part, (exp.LT, exp.NEQ)) and _is_zero(part.left):
+        column = part.right
+    else:
+        return False
+    select = clause.find_ancestor(exp.Select)
+    divisions = tree_of(clause.parent).find_all(exp.Div, exp.IntDiv, exp.Mod)
+    return isinstance(column, exp.Column) and any(
+        _uncast(tree_of(node.expression)) == column for node in divisions if node.find_ancestor(exp.Select) is select
+    )
+
+
+def _is_zero(node: object) -> bool:
+    return isinstance(node, exp.Literal) and not node.is_string and float(node.name) == 0
+
+
+def _uncast(node: exp.Expression) -> exp.Expression:
+    """What stands inside parentheses and casts."""
+    while isinstance(node, (exp.Paren, exp.Cast)):
+        node = tree_of(node.this)
+    return node
+
+
 def _dropped(tree: exp.Expression) -> Iterator[Neighbour]:
     for kind in (exp.Where, exp.Having):
         for index, clause in enumerate(tree.find_all(kind)):
@@ -87,9 +116,8 @@ def _dropped(tree: exp.Expression) -> Iterator[Neighbour]:
                     other.set("this", exp.and_(*rest, copy=False))
                 else:
                     other.pop()
-                yield Neighbour(
-                    "dropped condition", root, required=not _is_not_null(part), not_null=_parsed_is_not_null(part)
-                )
+                required = not _is_not_null(part) and not _guards_a_divisor(part, clause)
+                yield Neighbour("dropped condition", root, required, not_null=_parsed_is_not_null(part))
 
 
 def _verdict(tree: exp.Expression) -> Iterator[Neighbour]:
