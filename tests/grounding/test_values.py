@@ -145,6 +145,7 @@ def test_the_first_word_of_a_stored_name_stands_for_it(index: ValueIndex) -> Non
     [
         "Samples of Kestrel Bakery",  # another name
         "Samples that Anna Kestrel tested",
+        "Thank you, Lars",  # the first name of an analyst, and of whoever asks
         "Was a kestrel seen?",
         "samples with kestrel feathers",  # no place for a name
         "Samples of the hotels",  # the first word of none

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from mnemosyne.grounding.synonyms import Synonyms, is_exact, normal
+from mnemosyne.grounding.synonyms import Synonyms, is_exact, normal, singular
 from mnemosyne.grounding.unknown import ordinary_stems
 from mnemosyne.grounding.words import stem, vocabulary
 from mnemosyne.schema import Column
@@ -131,8 +131,16 @@ def first_words(forms: Mapping[str, Sequence[Form]]) -> dict[str, list[Form]]:
     return dict(found)
 
 
+def is_of_people(table: str) -> bool:
+    """Whether a table holds people, by its name."""
+    return bool({singular(normal(word)) for word in table.split("_")} & vocabulary("people"))
+
+
 def add_beginnings(forms: dict[str, list[Form]], known: Synonyms, taken: Iterable[str]) -> None:
-    """First words that one stored name alone begins with, and that mean nothing else: no form, synonym or `taken` word."""
+    """First words that one stored name alone begins with, and that mean nothing else: no form, synonym or `taken` word.
+
+    None of people: whose first name is said has mostly signed the question, or sent it.
+    """
     others = {*forms, *known.groups, *taken}
     spelt: dict[str, set[str]] = defaultdict(set)
     for places in forms.values():
@@ -144,5 +152,5 @@ def add_beginnings(forms: dict[str, list[Form]], known: Synonyms, taken: Iterabl
         elsewhere = any(name not in other for other in spelt[first])
         if len({place.value for place in places}) > 1 or first in others or elsewhere:
             continue
-        if stem(first) not in ordinary_stems():
+        if stem(first) not in ordinary_stems() and not any(is_of_people(place.table) for place in places):
             forms[first] += [replace(place, how="beginning") for place in places]

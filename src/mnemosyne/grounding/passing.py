@@ -9,9 +9,9 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
-from mnemosyne.grounding.forms import Form
+from mnemosyne.grounding.forms import Form, is_of_people
 from mnemosyne.grounding.runs import Text
-from mnemosyne.grounding.synonyms import EXACT_CHARACTERS, normal, singular
+from mnemosyne.grounding.synonyms import EXACT_CHARACTERS
 from mnemosyne.grounding.words import vocabulary
 
 
@@ -28,7 +28,7 @@ def is_chatter(place: Form, text: Text, run: str, before: str, after: str) -> bo
         return True
     if KINDS.search(place.column) and OPENS.search(before) and ASKS.match(after):
         return True
-    if not {singular(normal(word)) for word in place.table.split("_")} & vocabulary("people") or "name" in place.column:
+    if not is_of_people(place.table) or "name" in place.column:
         return False
     if place.how == "synonym" and not text.asked & vocabulary("people"):
         return True
