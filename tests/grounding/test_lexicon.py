@@ -134,8 +134,9 @@ def ask(herd: Database, file: Path, question: str, **more: object) -> ScriptedEn
 
 
 def test_the_setting_names_the_file(herd: Database, file: Path) -> None:
-    (asked,) = ask(herd, file, "How many Simmental heifers are there?").prompts
+    asked, again = ask(herd, file, "How many Simmental heifers are there?").prompts
     assert "t_anim.brd = 'SIM'" in asked.tail
+    assert "The question says 'Simmental'" in again.tail, "the draft counts all"
 
 
 def test_a_name_that_the_schema_does_not_have_is_told_with_its_line(herd: Database, file: Path) -> None:
