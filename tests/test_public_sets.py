@@ -74,7 +74,7 @@ def test_rows_of_a_list_that_are_no_objects_are_counted(tmp_path: Path) -> None:
         ("rows.json", b"\xff"),
         ("rows.parquet", b"PAR1 no Parquet at all"),
         ("rows.jsonl.gz", b"not gzip"),
-        ("rows.jsonl.gz", gzip.compress(b'{"a": 1}\n')[:-9] + b"\xff" * 9),
+        ("rows.jsonl.gz", gzip.compress(mtime=0, data=b'{"a": 1}\n')[:-9] + b"\xff" * 9),
         ("none.json", None),
         ("none.parquet", None),
         ("none.jsonl", None),
