@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from mnemosyne.databases import Database
 from mnemosyne.datasets import Example
 from mnemosyne.engines.scripted import ScriptedEngine
@@ -43,3 +45,19 @@ def test_the_same_words_are_no_paraphrase(laboratories: list[Database], schema: 
 def test_a_question_that_the_model_cannot_answer_proves_nothing(laboratories: list[Database], schema: Schema) -> None:
     assert outcome(laboratories, schema, "SELECT COUNT(*) FROM cheese").reason == "not answered"
     assert outcome(laboratories, schema, "I do not know.").reason == "not answered"
+
+
+def test_a_value_that_only_the_hint_still_tells_is_lost(laboratories: list[Database], schema: Schema) -> None:
+    told = replace(EXAMPLE, question="How many raw milk samples are there?", hints=("samples.matrix = 'Raw Milk'",))
+    paraphraser = Paraphraser(ScriptedEngine([GOLD, "How many samples do we have?", GOLD]), laboratories, schema, TODAY)
+    assert [outcome.reason for outcome in paraphraser.paraphrase([told])] == ["value lost"]
+
+
+def test_no_question_comes_back_twice(laboratories: list[Database], schema: Schema) -> None:
+    other = replace(EXAMPLE, id="x-2", question="Raw Milk samples, how many?")
+    script = [GOLD, "Count the Raw Milk samples", GOLD, GOLD, "Count the Raw Milk samples!", GOLD]
+    paraphraser = Paraphraser(ScriptedEngine(script), laboratories, schema, TODAY)
+    assert [outcome.reason for outcome in paraphraser.paraphrase([EXAMPLE, other])] == ["", "same words"]
+    script = [GOLD, "raw milk samples: how many", GOLD, GOLD, "Raw Milk samples in all?", GOLD]
+    paraphraser = Paraphraser(ScriptedEngine(script), laboratories, schema, TODAY)
+    assert [outcome.reason for outcome in paraphraser.paraphrase([EXAMPLE, other])] == ["same words", ""]

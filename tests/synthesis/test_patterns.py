@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
+from datetime import date
 
 import pytest
+import sqlglot
 
 from mnemosyne import guard
 from mnemosyne.databases import Database
 from mnemosyne.guard.query import SafeQuery
 from mnemosyne.results import Result
 from mnemosyne.schema import Schema
+from mnemosyne.synthesis import drafting, windows
 from mnemosyne.synthesis.block import TIERS, tags_of
 from mnemosyne.synthesis.compose import Context, Draft, Draws, NotApplicable
+from mnemosyne.synthesis.lexicon import parse
+from mnemosyne.synthesis.neighbours import neighbours
 from mnemosyne.synthesis.patterns import PATTERNS
 from mnemosyne.synthesis.style import print_sql
-from mnemosyne.synthesis.world import World
+from mnemosyne.synthesis.world import Pool, World
 
 from .conftest import TODAY
 
@@ -90,3 +96,37 @@ def test_conventions_are_in_the_queries(world: World) -> None:
     tops = [sql for sql in queries if "LIMIT" in sql]
     assert tops
     assert all(re.search(r"ORDER BY .+(DESC|\)|\w), \S+ LIMIT", sql) for sql in tops), "ties are broken by the name"
+
+
+@pytest.mark.parametrize("left_out", ["makers", "models", "runs"])
+def test_a_table_that_a_lexicon_leaves_out_is_not_spoken_of_and_joins_lead_through_it(left_out: str) -> None:
+    known = Schema.from_ddl(
+        "CREATE TABLE makers (maker_id INT PRIMARY KEY, maker_name TEXT);"
+        "CREATE TABLE models (model_id INT PRIMARY KEY, maker_id INT REFERENCES makers (maker_id), model_name TEXT);"
+        "CREATE TABLE runs (run_id INT PRIMARY KEY, model_id INT REFERENCES models (model_id), label TEXT, hours FLOAT)"
+    )
+    words = parse(drafting.draft(known), known)
+    through = {"makers.maker_name": {"is": words.tables["makers"].columns["maker_name"].phrases["is"]}}
+    tables = {name: table for name, table in words.tables.items() if name != left_out}
+    if "runs" in tables:
+        tables["runs"] = replace(tables["runs"], through=through)
+    pool = Pool(("North", "South", "East", "West"), tuple(map(float, range(11))), None, True, 9)
+    pools = {(t.name, c.name): pool for t in words.tables.values() for c in t.columns.values()}
+    world = World(known, replace(words, tables=tables), (pools,), TODAY)
+    made = [print_sql(one.tree) for name in PATTERNS for one in drafts(world, name, 4)]
+    assert len(made) > 40
+    assert left_out == "models" or not [sql for sql in made if left_out in sql]
+    assert left_out != "models" or [sql for sql in made if "models" in sql and "makers" in sql]
+
+
+def test_dates_without_end_end_nothing() -> None:
+    last = date.max
+    drawn = [windows.draw(Draws(f"{seed}"), date(2020, 1, 1), last, TODAY, recent=True) for seed in range(200)]
+    drawn += [windows.draw(Draws(f"{seed}"), last, last, TODAY, recent=False) for seed in range(200)]
+    assert any("9999-12-31" in window.sql for window in drawn)
+    tree = sqlglot.parse_one("SELECT a FROM t WHERE b >= '9999-12-31' AND c < '9999-11-14'", read="postgres")
+    moved = [print_sql(n.tree) for n in neighbours(tree) if n.kind == "other bound"]  # type: ignore[arg-type]
+    assert moved == [
+        "SELECT a FROM t WHERE b >= '9999-11-14' AND c < '9999-11-14'",
+        "SELECT a FROM t WHERE b >= '9999-12-31' AND c < '9999-12-31'",
+    ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sqlite3
 from datetime import date
 from pathlib import Path
@@ -286,3 +287,35 @@ def test_invented_rows_follow_the_seed() -> None:
     schema = Schema.from_ddl("CREATE TABLE farms (farm_id INT PRIMARY KEY, name TEXT)")
     one, other = (invented(schema, seed=seed, today=TODAY) for seed in (1, 2))
     assert one != other
+
+
+def test_cells_are_copied_to_their_last_digit_and_what_no_type_holds_is_null(tmp_path: Path) -> None:
+    connection = sqlite3.connect(tmp_path / "runs.db")
+    connection.execute("CREATE TABLE runs (id BIGINT PRIMARY KEY, value REAL, started TIME)")
+    rows = [
+        (9007199254740993, 1.5, "08:30"), (9007199254740992, math.inf, "noon"), (2**63 - 1, -math.inf, "25:00"),
+        (-(2**63), 2.5, "08:30:15.5"), (5.0, None, None),
+    ]  # fmt: skip
+    connection.executemany("INSERT INTO runs VALUES (?, ?, ?)", rows)
+    connection.commit()
+    connection.close()
+    url = f"sqlite:///{tmp_path / 'runs.db'}"
+    found = copies.copies(Order(url, tmp_path, today=TODAY), open_database(url).schema())
+    import duckdb
+
+    with duckdb.connect(str(found.files[0]), read_only=True) as copy:
+        stored = copy.execute("SELECT id, value, started::VARCHAR FROM runs ORDER BY id").fetchall()
+    assert stored == [
+        (-(2**63), 2.5, "08:30:15.5"), (5, None, None), (9007199254740992, None, None),
+        (9007199254740993, 1.5, "08:30:00"), (2**63 - 1, None, None),
+    ]  # fmt: skip
+
+
+def test_a_number_beyond_64_bits_is_null(tmp_path: Path) -> None:
+    schema = Schema.from_ddl("CREATE TABLE runs (id BIGINT)")
+    rows = {"runs": [[2**63], [10**30], ["1e30"], [7]]}
+    make(Copy(rows, []), schema, tmp_path / "one.duckdb", keep=1.0, seed=0, today=TODAY)
+    import duckdb
+
+    with duckdb.connect(str(tmp_path / "one.duckdb"), read_only=True) as copy:
+        assert copy.execute("SELECT id FROM runs").fetchall() == [(None,), (None,), (None,), (7,)]

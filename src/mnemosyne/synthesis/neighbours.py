@@ -188,7 +188,8 @@ def _moved(literal: exp.Literal) -> exp.Expression | None:
         day = date.fromisoformat(literal.name)
     except ValueError:
         return None
-    return exp.Literal.string((day + timedelta(days=47)).isoformat())
+    step = timedelta(days=47)
+    return exp.Literal.string((day + step if day <= date.max - step else day - step).isoformat())
 
 
 _SWAPS: dict[type[exp.Expression], type[exp.Expression]] = {

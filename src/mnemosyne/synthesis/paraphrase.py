@@ -15,6 +15,7 @@ from datetime import date
 from mnemosyne import guard, prompt
 from mnemosyne.databases import Database, Limits
 from mnemosyne.datasets.example import Example
+from mnemosyne.datasets.overlap import normal_question
 from mnemosyne.engines import Engine, Sampling
 from mnemosyne.guard.query import SafeQuery
 from mnemosyne.prompt import Prompt
@@ -47,9 +48,16 @@ class Paraphraser:
         self._ddl = schema.to_ddl()
 
     def paraphrase(self, examples: Iterable[Example], *, seed: int = 0) -> Iterator[Outcome]:
-        """One outcome for each example, in order."""
-        for number, example in enumerate(examples):
-            yield self._one(example, seed + number)
+        """One outcome for each example, in order; no question that is there already comes back."""
+        given = list(examples)
+        known = {normal_question(example.question) for example in given}
+        for number, example in enumerate(given):
+            outcome = self._one(example, seed + number)
+            if outcome.example is not None:
+                normal = normal_question(outcome.example.question)
+                outcome = Outcome(None, "same words") if normal in known else outcome
+                known.add(normal)
+            yield outcome
 
     def _one(self, example: Example, seed: int) -> Outcome:
         if not self._means(example.question, example):
@@ -96,8 +104,13 @@ def _plain(text: str) -> str:
 
 
 def _kept(example: Example, question: str) -> bool:
-    """Whether numbers of the old question, and words with capitals inside it, are in the new one."""
+    """Whether what the old question says of numbers, stored values and words with capitals is in the new one.
+
+    Hints tell the model the values, so a question that lost one may still get the gold's rows.
+    """
     wanted = re.findall(r"\d[\d.,-]*\d|\d", example.question)
+    texts = (text.replace("''", "'").strip("%") for text in re.findall(r"'((?:[^']|'')*)'", example.sql))
+    wanted += [text for text in texts if text.lower() in example.question.lower()]
     wanted += [
         word.strip(".,?!'") for word in example.question.split()[1:] if not word.islower() and word[:1].isupper()
     ]

@@ -8,9 +8,10 @@ database asked is never written to.
 from __future__ import annotations
 
 import json
+import math
 import random
 import tempfile
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from pathlib import Path
 
 from mnemosyne.schema import Column, Schema, Table
@@ -180,6 +181,7 @@ def _write(path: Path, schema: Schema, rows: Rows) -> None:
     partial = path.with_name(f".{path.name}.partial")
     partial.unlink(missing_ok=True)
     with duckdb.connect(str(partial)) as connection, tempfile.TemporaryDirectory() as folder:
+        connection.execute("SET enable_progress_bar = false")
         for table in schema.tables:
             columns = ", ".join(f"{quote(c.name)} {_TYPES.get(type_name(c.type), 'VARCHAR')}" for c in table.columns)
             connection.execute(f"CREATE TABLE {quote(table.name)} ({columns})")
@@ -210,14 +212,27 @@ def _text(cell: object, column: Column) -> str | None:
     kind = _TYPES.get(type_name(column.type), "VARCHAR")
     text = str(cell)
     try:
-        if kind in ("BIGINT", "DOUBLE"):
-            return str(int(float(text))) if kind == "BIGINT" else str(float(text))
+        if kind == "BIGINT":
+            return _integer(text)
+        if kind == "DOUBLE":
+            return str(float(text)) if math.isfinite(float(text)) else None
         if kind == "BOOLEAN":
             return "true" if text.lower() in ("true", "1", "t", "yes", "y") else "false"
         if kind == "DATE":
             return date.fromisoformat(text[:10]).isoformat()
         if kind == "TIMESTAMP":
             return datetime.fromisoformat(text).isoformat(sep=" ")
+        if kind == "TIME":
+            return time.fromisoformat(text).replace(tzinfo=None).isoformat()
     except (ValueError, OverflowError):
         return None
     return text
+
+
+def _integer(text: str) -> str | None:
+    """A whole number to its last digit, None beyond 64 bits. Raises ValueError, OverflowError when it is no number."""
+    try:
+        number = int(text)
+    except ValueError:
+        number = int(float(text))
+    return str(number) if -(2**63) <= number < 2**63 else None

@@ -81,12 +81,17 @@ def _last_months(rng: Random) -> Window:
                   days=length)  # fmt: skip
 
 
+def _later(day: date, days: int) -> date:
+    """So many days later; 31 December 9999, which databases store for "without end", has no day behind it."""
+    return day + timedelta(days=min(days, (date.max - day).days))
+
+
 def _explicit(rng: Random, low: date, high: date) -> Window:
     span = max((high - low).days, 30)
-    first = low + timedelta(days=rng.randrange(int(span * 0.75)))
+    first = _later(low, rng.randrange(int(span * 0.75)))
     if rng.random() < 0.35:
         first = first.replace(day=1)
-    second = first + timedelta(days=rng.choice([6, 13, 29, 30, 45, 60, 90, 120, 180]))
+    second = _later(first, rng.choice([6, 13, 29, 30, 45, 60, 90, 120, 180]))
     match rng.randrange(6):
         case 0 | 1:
             text = rng.choice(["between {a} and {b}", "between {a} and {b}", "from {a} to {b}"])
