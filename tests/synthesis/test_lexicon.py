@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import duckdb
 import pytest
 
 from mnemosyne.errors import LexiconError
 from mnemosyne.lims.sets import lexicon
 from mnemosyne.schema import Schema
+from mnemosyne.synthesis.drafting import draft
 from mnemosyne.synthesis.lexicon import load, parse
 
 FARM = Schema.from_ddl(
@@ -185,3 +187,26 @@ def test_a_file_that_cannot_be_read_is_an_error_for_people(tmp_path: Path) -> No
         load(file, FARM)
     file.write_text("name: farm\r\ncontexts: [Grüße vom Hof.]\r\n", "utf-8")
     assert load(file, FARM).contexts == ("Grüße vom Hof.",)
+
+
+def test_a_key_that_stands_twice_is_told_with_both_lines() -> None:
+    text = "tables:\n  cows:\n    label: cow_id\n  farms: {}\n  cows:\n    person: true\n"
+    with pytest.raises(LexiconError, match=r"line 5: 'cows' stands in line 2 already"):
+        parse(text, FARM)
+
+
+@pytest.mark.parametrize("alias", ["do", "end", "All", "at", "show", "semi", "x y", "1a", ""])
+def test_a_word_that_no_engine_takes_for_an_alias_is_refused(alias: str) -> None:
+    with pytest.raises(LexiconError, match=r"line 2: .* cannot be an alias"):
+        parse(f"tables:\n  cows: {{label: cow_id, alias: '{alias}'}}\n", FARM)
+
+
+def test_drafted_aliases_are_names_that_the_engines_take() -> None:
+    names = ["departments", "doctors", "analyses", "attachments", "delivery_orders", "end_notes_desk", "forms", "畜舎"]
+    names += ["_".join(f"{letter}ox" for letter in word) for word in ("all", "case", "desc", "show", "user", "with")]
+    schema = Schema.from_ddl(";".join(f'CREATE TABLE "{name}" (id INT PRIMARY KEY, title TEXT)' for name in names))
+    aliases = [table.alias for table in parse(draft(schema), schema).tables.values()]
+    assert len(set(aliases)) == len(names)
+    with duckdb.connect() as connection:
+        for alias in aliases:
+            assert connection.execute(f"SELECT {alias}.x FROM (SELECT 1 AS x) {alias}").fetchall() == [(1,)]

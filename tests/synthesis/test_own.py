@@ -13,10 +13,11 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from filelock import FileLock
 
 from mnemosyne import guard
 from mnemosyne.cli import group
-from mnemosyne.datasets import read_examples
+from mnemosyne.datasets import Example, read_examples
 from mnemosyne.errors import DatabaseUnreadable, SettingsError
 from mnemosyne.guard.query import SafeQuery
 from mnemosyne.schema import Schema
@@ -26,6 +27,7 @@ from mnemosyne.synthesis.drafting import draft, singular, words
 from mnemosyne.synthesis.lexicon import parse
 from mnemosyne.synthesis.pools import Privacy
 from mnemosyne.synthesis.populations import invented
+from mnemosyne.training.data import Schemas
 
 TODAY = date(2026, 6, 15)
 
@@ -333,3 +335,30 @@ def test_invented_rows_satisfy_keys_and_value_lists() -> None:
     assert {row[1] for row in rows["farms"]} <= {"dairy", "beef", None}
     assert {row[1] for row in rows["cows"]} <= {row[0] for row in rows["farms"]}
     assert rows == invented(schema, seed=4, today=TODAY)
+
+
+def test_a_second_run_in_the_same_folder_is_turned_away(zoo_url: str, tmp_path: Path) -> None:
+    order = own.Order(zoo_url, tmp_path, 4, today=TODAY)
+    pairs = tmp_path / "mine.jsonl"
+    pairs.write_text('{"question": "How many animals?", "sql": "SELECT COUNT(*) FROM animals"}\n')
+    with FileLock(tmp_path / ".lock"):
+        for run in (lambda: own.synthesise(order), lambda: list(own.check(order, pairs))):
+            with pytest.raises(SettingsError, match="Another run") as caught:
+                run()
+            assert "-o" in caught.value.hint
+    assert not (tmp_path / "work").exists()
+
+
+@pytest.mark.parametrize("name", ["mylims", "plant 2/lims-a", "größe"])
+def test_training_finds_the_schema_of_any_name(name: str, zoo_url: str, tmp_path: Path) -> None:
+    schema = own.own_schema(zoo_url)
+    own.write_schema(tmp_path, own.checked_name(name), schema)
+    read = Schemas(tmp_path / "pairs.jsonl.gz").ddl(Example("1", "How many?", "SELECT 1", name))
+    assert read == schema.to_ddl()
+
+
+@pytest.mark.parametrize("name", ["../lims", "/lims", "a//b", "a/..", "my\\lims", "create table x"])
+def test_a_name_that_no_file_can_have_is_refused(name: str, zoo_url: str, tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="cannot be called"):
+        own.synthesise(own.Order(zoo_url, tmp_path / "out", 4, today=TODAY, name=name))
+    assert not (tmp_path / "out" / "work").exists()

@@ -18,6 +18,7 @@ from mnemosyne.guard import SafeQuery, check
 from mnemosyne.results import Result
 from mnemosyne.schema import Column, Schema, Table
 from mnemosyne.schema.writing import type_name
+from mnemosyne.synthesis.lexicon import fit_alias
 
 AUDIT = re.compile(r"(created|modified|updated|changed|deleted|inserted)_?(at|by|on|date|time)?$|^row_?version$|_hash$")
 """Columns that are about the record, not about the world."""
@@ -154,11 +155,7 @@ def _aliases(names: list[str]) -> dict[str, str]:
         parts = words(name).split()
         stem = "".join(part[0] for part in parts if part[0].isalpha()) or "t"
         for candidate in (stem, *(f"{parts[0][:n]}" for n in (2, 3, 4)), *(f"{stem}{n}" for n in range(2, 99))):
-            if (
-                candidate not in taken
-                and candidate.isidentifier()
-                and candidate not in ("as", "by", "in", "is", "on", "or", "to")
-            ):
+            if candidate not in taken and fit_alias(candidate):
                 found[name] = candidate
                 taken.add(candidate)
                 break

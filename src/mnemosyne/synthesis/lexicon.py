@@ -7,7 +7,7 @@ A YAML file that a person edits. `load` checks every name against the schema and
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal, cast
 
@@ -15,7 +15,7 @@ import sqlglot
 from sqlglot import exp
 
 from mnemosyne.errors import LexiconError
-from mnemosyne.schema import Schema
+from mnemosyne.schema import Schema, writing
 from mnemosyne.synthesis.lexicon_yaml import Entry, Lines, described, failure, read
 from mnemosyne.synthesis.lexicon_yaml import text_of as text_of
 
@@ -195,6 +195,18 @@ class Lexicon:
         words = self.tables.get(table)
         return words.columns.get(name) if words else None
 
+    def trimmed(self) -> Lexicon:
+        """The same without what it says of tables that it does not list: nobody speaks of a table that was taken out."""
+        listed = self.tables
+        return replace(
+            self,
+            terms=tuple(term for term in self.terms if term.on in listed),
+            measures=tuple(measure for measure in self.measures if measure.on in listed),
+            relations=tuple(r for r in self.relations if r.parent in listed and r.child in listed),
+            computed=tuple(measure for measure in self.computed if measure.on in listed),
+            bridges=tuple(b for b in self.bridges if b.left in listed and b.right in listed),
+        )
+
 
 class _Reader:
     """Reads one lexicon against one schema."""
@@ -322,15 +334,27 @@ def _table(reader: _Reader, tables: Entry, name: str) -> TableWords:
     )
 
 
+_NO_ALIASES = frozenset(
+    "anti asof at by describe glob lambda pivot positional qualify semi show summarize unpivot".split()
+)
+"""Words that DuckDB, on which pairs are verified, does not take for an alias; PostgreSQL does."""
+
+
+def fit_alias(alias: str) -> bool:
+    """Whether queries can give this name without quotes, in PostgreSQL and where pairs are verified."""
+    if not alias.isidentifier() or alias.lower() in _NO_ALIASES or (alias.isascii() and not writing.plain(alias)):
+        return False
+    try:
+        select = sqlglot.parse_one(f"SELECT {alias}.x AS {alias} FROM t {alias}", read="postgres")
+    except sqlglot.errors.SqlglotError:
+        return False
+    return bool(select.find(exp.Table).alias == alias)  # type: ignore[union-attr]
+
+
 def _alias(entry: Entry, default: str = "") -> str:
     """A name that queries can give without quotes."""
     alias = entry.text("alias", default)
-    try:
-        select = sqlglot.parse_one(f"SELECT {alias}.x AS {alias} FROM t {alias}", read="postgres")
-        plain = alias.isidentifier() and select.find(exp.Table).alias == alias  # type: ignore[union-attr]
-    except sqlglot.errors.SqlglotError:
-        plain = False
-    if not plain:
+    if not fit_alias(alias):
         raise entry.fail(
             f"{alias!r} cannot be an alias.", "alias", hint="Write letters, digits and _ only, no keyword."
         )

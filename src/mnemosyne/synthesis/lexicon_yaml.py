@@ -52,6 +52,11 @@ def _mapping(loader: _Loader, node: yaml.MappingNode) -> Lines:
             raise yaml.constructor.ConstructorError(
                 None, None, "a key must be a word, not a list or a mapping", key_node.start_mark
             )
+        if key_node.value in made:
+            why = (
+                f"{key_node.value!r} stands in line {made.lines[key_node.value]} already; one of the two would be lost"
+            )
+            raise yaml.constructor.ConstructorError(None, None, why, key_node.start_mark)
         made[key_node.value] = loader.construct_object(value_node, deep=True)
         made.lines[key_node.value] = key_node.start_mark.line + 1
     return made

@@ -7,12 +7,16 @@ and `work/` (populations and the blocks made from them; safe to delete when all 
 from __future__ import annotations
 
 import hashlib
+import os
+import re
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 from typing import Any
 
+from mnemosyne import __version__
 from mnemosyne.databases import open_database
 from mnemosyne.datasets.example import Example
 from mnemosyne.datasets.jsonl import fingerprint, try_lines, write_examples
@@ -33,6 +37,9 @@ from mnemosyne.synthesis.world import World
 
 CHECKED_NEIGHBOURS = 8
 """Neighbours tried for a pair that a person wrote: there are few such pairs, and each is worth it."""
+
+_NAME = re.compile(r"\w[\w .-]*(/\w[\w .-]*)*")
+"""What a schema may be called; `schemas/NAME.sql` holds its DDL, so a `/` makes a folder."""
 
 DEFAULT_NAME = "own"
 """Name of the schema in the examples where nobody gives one."""
@@ -110,11 +117,49 @@ def prepare(order: Order) -> tuple[Schema, Path]:
             text = draft(schema, database, name=order.name or DEFAULT_NAME, exclude=order.privacy.exclude)
         finally:
             database.close()
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_name(".lexicon.yaml.partial")
-        partial.write_text(text, "utf-8")
-        partial.replace(path)
+        _put(path, text)
     return schema, path
+
+
+def _put(path: Path, text: str) -> None:
+    """Write a text, whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    partial.write_text(text, "utf-8")
+    partial.replace(path)
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """One run at a time in a folder: another one would remove the populations that this one reads.
+
+    Raises SettingsError when there is one.
+    """
+    from filelock import FileLock, Timeout
+
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(folder / ".lock", timeout=0)
+    try:
+        lock.acquire()
+    except Timeout:
+        raise SettingsError(
+            f"Another run of mnemosyne synth is at work in {folder}.",
+            hint="Wait until it ends, or name another folder with -o.",
+        ) from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def checked_name(name: str) -> str:
+    """The name of the schema in the pairs. Raises SettingsError when no file can be called so."""
+    if _NAME.fullmatch(name) and "create table" not in name.lower():
+        return name
+    raise SettingsError(
+        f"A schema cannot be called {name!r}: schemas/NAME.sql holds its DDL.",
+        hint="Use letters, digits, spaces, '.', '-' and '_' in --name or the lexicon's 'name', and '/' between two names.",
+    )
 
 
 def synthesise(
@@ -127,13 +172,21 @@ def synthesise(
     """
     schema, file = prepare(order)
     text = lexicons.text_of(file)
-    name = order.name or lexicons.parse(text, schema, where=file.name).name
+    name = checked_name(order.name or lexicons.parse(text, schema, where=file.name).name)
+    with _alone(order.folder):
+        return _synthesise(order, schema, text, name, progress, linker, remark)
+
+
+def _synthesise(
+    order: Order, schema: Schema, text: str, name: str, progress: Progress | None, linker: Any, remark: Remark | None
+) -> Made:
+    """Populations, blocks, pairs and report."""
     found = copies(order, schema)
     _say(found, remark)
     schema = shown(schema, disguised(order.privacy, schema))
     plan = Plan(seed=order.seed, source=name, block=50 if order.count >= 200 else 10)
     recipe = SchemaRecipe(schema, text, tuple(map(str, found.files)), plan, order.privacy, order.clock, linker, name)
-    mark = hashlib.sha256(repr((text, plan, linker is not None)).encode()).hexdigest()[:12]
+    mark = hashlib.sha256(repr((__version__, text, plan, linker is not None)).encode()).hexdigest()[:12]
     work = found.folder / f"blocks-{mark}"
     made = generate(recipe, plan, order.count, work=work, workers=order.workers, ray=order.ray, progress=progress)
     write_examples(order.folder / "pairs.jsonl.gz", made.examples)
@@ -143,7 +196,7 @@ def synthesise(
         f"CURRENT_DATE frozen at {recipe.today}.\n\n{found.page()}\n"
     )
     page += verification_page("Verification", made) + "\n" + coverage_page("Coverage", cover(made.examples, schema))
-    (order.folder / "report.md").write_text(page, "utf-8")
+    _put(order.folder / "report.md", page)
     return made
 
 
@@ -166,7 +219,21 @@ def check(order: Order, pairs: Path, linker: Any = None, remark: Remark | None =
         )
     schema = asked_schema(order)
     rows = list(try_lines(pairs))
-    name = order.name or _lexicon_name(order, schema)
+    name = checked_name(order.name or _lexicon_name(order, schema))
+    with _alone(order.folder):
+        yield from _check(order, schema, rows, name, pairs.name.split(".")[0], linker, remark)
+
+
+def _check(
+    order: Order,
+    schema: Schema,
+    rows: list[tuple[int, dict[str, Any] | str]],
+    name: str,
+    source: str,
+    linker: Any,
+    remark: Remark | None,
+) -> Iterator[Checked]:
+    """The verdict on every row; those that pass are written."""
     found = copies(order, schema)
     _say(found, remark)
     databases = [open_database(f"duckdb:///{file}") for file in found.files]
@@ -176,7 +243,7 @@ def check(order: Order, pairs: Path, linker: Any = None, remark: Remark | None =
         if linker is not None:
             links = [linker(database, schema, order.privacy).hints for database in databases]
         verifier = Verifier(databases, schema, order.clock, most=CHECKED_NEIGHBOURS, careful=False)
-        for verdict in Checker(verifier, name, links=links, source=pairs.name.split(".")[0]).check(rows):
+        for verdict in Checker(verifier, name, links=links, source=source).check(rows):
             if verdict.example is not None:
                 passed.append(verdict.example)
             yield verdict
@@ -195,8 +262,7 @@ def _lexicon_name(order: Order, schema: Schema) -> str:
 
 def write_schema(folder: Path, name: str, schema: Schema) -> None:
     """Write the DDL where readers of the pairs look for it."""
-    (folder / "schemas").mkdir(parents=True, exist_ok=True)
-    (folder / "schemas" / f"{name.replace('/', '-')}.sql").write_text(schema.to_ddl() + "\n", "utf-8")
+    _put(folder / "schemas" / f"{name}.sql", schema.to_ddl() + "\n")
 
 
 def reword(order: Order, made: Made, model: str) -> tuple[int, int]:
@@ -206,15 +272,20 @@ def reword(order: Order, made: Made, model: str) -> tuple[int, int]:
     from mnemosyne.synthesis.paraphrase import Paraphraser
 
     schema = asked_schema(order)
-    databases = [open_database(f"duckdb:///{file}") for file in copies(order, schema).files]
-    schema = shown(schema, disguised(order.privacy, schema))
-    engine = open_engine(model, settings.load())
-    try:
-        outcomes = list(Paraphraser(engine, databases, schema, order.clock).paraphrase(made.examples, seed=order.seed))
-    finally:
-        engine.close()
-        for database in databases:
-            database.close()
-    kept = [outcome.example for outcome in outcomes if outcome.example is not None]
-    write_examples(order.folder / "paraphrases.jsonl.gz", kept)
+    with _alone(order.folder):
+        databases = [open_database(f"duckdb:///{file}") for file in copies(order, schema).files]
+        try:
+            engine = open_engine(model, settings.load())
+            try:
+                paraphraser = Paraphraser(
+                    engine, databases, shown(schema, disguised(order.privacy, schema)), order.clock
+                )
+                outcomes = list(paraphraser.paraphrase(made.examples, seed=order.seed))
+            finally:
+                engine.close()
+        finally:
+            for database in databases:
+                database.close()
+        kept = [outcome.example for outcome in outcomes if outcome.example is not None]
+        write_examples(order.folder / "paraphrases.jsonl.gz", kept)
     return len(kept), len(outcomes)

@@ -46,8 +46,11 @@ class World:
     graph: Graph = field(init=False)
     """Its foreign keys."""
     aliases: dict[str, str] = field(init=False)
-    """Table to alias."""
+    """Table to alias; joins lead through tables that the lexicon leaves out."""
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "lexicon", self.lexicon.trimmed())
         object.__setattr__(self, "graph", Graph(self.schema))
-        object.__setattr__(self, "aliases", {name: words.alias for name, words in self.lexicon.tables.items()})
+        unspoken = {t.name: t.name[0].lower() if t.name[:1].isalpha() else "t" for t in self.schema.tables}
+        spoken = {name: words.alias for name, words in self.lexicon.tables.items()}
+        object.__setattr__(self, "aliases", unspoken | spoken)
