@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from mnemosyne.datasets import Example
+from mnemosyne.datasets import Example, fingerprint, hub
 from mnemosyne.datasets.overlap import OverlapIndex, normal_question
 from mnemosyne.datasets.postgres import NotPostgres, to_postgres
 from mnemosyne.datasets.public import Malformed, create_context, gretel, local_rows, spider, spider_schema
@@ -62,6 +62,18 @@ def test_rows_of_a_list_that_are_no_objects_are_counted(tmp_path: Path) -> None:
     assert malformed.listed == ["rows.json, row 1: not an object but int"]
     with pytest.raises(DatasetError, match="row 1: not an object"):
         list(local_rows(tmp_path / "rows.json"))
+
+
+@pytest.mark.parametrize("name", ["rows.jsonl", "rows.json"])
+def test_a_row_that_is_no_text_is_counted_and_never_fatal_later(tmp_path: Path, name: str) -> None:
+    malformed = Malformed()
+    rows = [{**GOOD, "question": "How many \ud83d?"}, {**GOOD, "question": "How many \U0001f9a6?"}, GOOD]
+    text = "\n".join(map(json.dumps, rows)) if name == "rows.jsonl" else json.dumps(rows)
+    (tmp_path / name).write_text(text)
+    found = list(create_context(local_rows(tmp_path / name, malformed), malformed))
+    assert [example.question for example in found] == ["How many \U0001f9a6?", "How many heads?"]
+    assert malformed.listed[0].endswith("half of a surrogate pair in it, which is no text")
+    assert fingerprint(found)
 
 
 @pytest.mark.parametrize(
@@ -238,7 +250,7 @@ class _Hub(BaseHTTPRequestHandler):
 
 
 @pytest.fixture
-def hub() -> Iterator[str]:
+def hub_url() -> Iterator[str]:
     data = "".join(json.dumps(GOOD) + "\n" for _ in range(5)).encode()
     server = ThreadingHTTPServer(("127.0.0.1", 0), partial(_Hub, data))
     threading.Thread(target=server.serve_forever, daemon=True).start()
@@ -248,7 +260,7 @@ def hub() -> Iterator[str]:
 
 
 @pytest.mark.slow
-def test_rows_are_streamed_from_a_hub(hub: str, tmp_path: Path) -> None:
+def test_rows_are_streamed_from_a_hub(hub_url: str, tmp_path: Path) -> None:
     """In a process of its own, since the hub's client reads its address when it is imported."""
     import os
     import subprocess
@@ -258,11 +270,20 @@ def test_rows_are_streamed_from_a_hub(hub: str, tmp_path: Path) -> None:
         "from mnemosyne.datasets.hub import rows\nfrom mnemosyne.datasets.public import Malformed, create_context\n"
         "print(len(list(create_context(rows('sql-create-context', limit=3), Malformed()))))"
     )
-    environment = {**os.environ, "HF_ENDPOINT": hub, "HF_HOME": str(tmp_path), "HF_HUB_DISABLE_TELEMETRY": "1"}
+    environment = {**os.environ, "HF_ENDPOINT": hub_url, "HF_HOME": str(tmp_path), "HF_HUB_DISABLE_TELEMETRY": "1"}
     done = subprocess.run(
         [sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=120, check=False
     )
     assert done.stdout.strip() == "3", done.stderr[-2000:]
+
+
+@pytest.mark.parametrize("switch", ["MNEMOSYNE_OFFLINE", "HF_HUB_OFFLINE"])
+def test_no_hub_is_asked_offline(switch: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(switch, "1")
+    # An address that cannot be reached: asking it would be the other error, after seconds.
+    monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
+    with pytest.raises(DatasetError, match="was not asked for: MNEMOSYNE_OFFLINE"):
+        list(hub.rows("sql-create-context"))
 
 
 def test_questions_of_every_script_are_told_apart() -> None:

@@ -115,6 +115,15 @@ def test_blocks_are_kept_until_something_that_decides_them_changes(copy: Path, f
     assert (before != after) is decides
 
 
+def test_populations_of_other_code_are_not_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sets, "recipe_digest", lambda: "0" * 12)
+    before = sets.populations(tmp_path, 0.02)
+    monkeypatch.setattr(sets, "recipe_digest", lambda: "1" * 12)
+    assert not set(sets.populations(tmp_path, 0.02)) & set(before)
+    made = {url: Path(url.removeprefix("duckdb:///")).stat().st_mtime_ns for url in sets.populations(tmp_path, 0.02)}
+    assert made == {u: Path(u.removeprefix("duckdb:///")).stat().st_mtime_ns for u in sets.populations(tmp_path, 0.02)}
+
+
 def test_the_digest_is_that_of_the_package(copy: Path) -> None:
     assert sets.recipe_digest() == sets.recipe_digest(copy)
 

@@ -12,6 +12,7 @@ import pytest
 from mnemosyne.databases import open_database
 from mnemosyne.datasets import Example
 from mnemosyne.datasets.overlap import OverlapIndex, normal_question
+from mnemosyne.errors import SettingsError
 from mnemosyne.lims import schema as lab_schema
 from mnemosyne.lims.sets import lexicon
 from mnemosyne.synthesis.block import Block, Maker, Plan
@@ -83,6 +84,15 @@ def test_ray_makes_the_same_set(urls: tuple[str, ...], tmp_path: Path) -> None:
     made = generate(recipe, PLAN, 20, workers=2, ray=True, work=tmp_path)
     assert made.examples == generate(recipe, PLAN, 20).examples
     assert len(list(tmp_path.glob("block-*.json"))) >= 2
+
+
+@pytest.mark.slow
+def test_a_cluster_that_does_not_answer_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("ray")
+    monkeypatch.setenv("RAY_ADDRESS", "127.0.0.1:9")
+    with pytest.raises(SettingsError, match=r"No Ray cluster answers at 127\.0\.0\.1:9") as caught:
+        generate(Repeating, PLAN, 20, ray=True)  # type: ignore[arg-type]
+    assert "num_cpus" not in str(caught.value)
 
 
 def test_a_stopped_run_goes_on_from_its_blocks(alone: Made, urls: tuple[str, ...], tmp_path: Path) -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import itertools
+import os
 from collections.abc import Iterator
 from typing import Any
 
+from mnemosyne import settings
 from mnemosyne.datasets.public import CAP, HUB, Row
 from mnemosyne.errors import DatasetError, MissingExtra
 
@@ -16,10 +18,15 @@ def rows(name: str, *, revision: str = "main", limit: int = CAP) -> Iterator[Row
     The hub is the one that `HF_ENDPOINT` names.
 
     Raises:
-        DatasetError: the hub does not answer, or has no such file.
+        DatasetError: the hub does not answer, or has no such file, or must not be asked (`MNEMOSYNE_OFFLINE`).
         MissingExtra: the `train` extra is not installed.
     """
     repository, file = HUB.get(name) or _split(name)
+    if settings.load().offline or os.environ.get("HF_HUB_OFFLINE", "").lower() in ("1", "true", "yes", "on"):
+        raise DatasetError(
+            f"{repository}/{file} was not asked for: MNEMOSYNE_OFFLINE or HF_HUB_OFFLINE is set.",
+            hint="Unset it, or download the file elsewhere and name its path.",
+        )
     try:
         from datasets import load_dataset
         from huggingface_hub import hf_hub_url

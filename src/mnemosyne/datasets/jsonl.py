@@ -112,7 +112,18 @@ def _object(line: bytes) -> dict[str, Any] | str:
         return f"not JSON ({error.msg} at character {error.pos + 1})"
     except (ValueError, RecursionError) as error:
         return f"not JSON ({error})"
+    if b"\\u" in line and not is_text(value):
+        return "half of a surrogate pair in it, which is no text"
     return value if isinstance(value, dict) else f"not an object but {type(value).__name__}"
+
+
+def is_text(value: object) -> bool:
+    """Whether every text in a JSON value can be written as UTF-8; JSON may name half of a surrogate pair."""
+    try:
+        json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _example(value: dict[str, Any], path: Path | str, number: int) -> Example:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from mnemosyne.datasets.example import Example
-from mnemosyne.datasets.jsonl import read_lines, try_lines
+from mnemosyne.datasets.jsonl import is_text, read_lines, try_lines
 from mnemosyne.errors import DatasetError, SchemaError
 from mnemosyne.schema import Schema
 
@@ -154,12 +154,15 @@ def _json(path: Path, malformed: Malformed | None) -> Iterator[Row]:
         )
     for number, row in enumerate(rows, 1):
         place, why = f"{path.name}, row {number}", f"not an object but {type(row).__name__}"
-        if isinstance(row, dict):
+        if isinstance(row, dict) and not is_text(row):
+            why = "half of a surrogate pair in it, which is no text"
+        elif isinstance(row, dict):
             yield place, row
-        elif malformed is None:
-            raise DatasetError(f"{path}, row {number}: {why}.", hint="Every row is one JSON object.")
-        else:
+            continue
+        if malformed is not None:
             malformed.add(place, why)
+        else:
+            raise DatasetError(f"{path}, row {number}: {why}.", hint="Every row is one JSON object.")
 
 
 def _from_rows(

@@ -91,15 +91,15 @@ def lexicon() -> lexicons.Lexicon:
 
 
 def populations(folder: Path, scale: float = SCALE) -> list[str]:
-    """The populations as DuckDB files, made where they are missing."""
+    """The populations as DuckDB files, made where they are missing or other code made them."""
     from filelock import FileLock
 
     folder.mkdir(parents=True, exist_ok=True)
-    urls = []
+    urls, digest = [], recipe_digest()
     with FileLock(folder / "populations.lock"):
         for seed in SEEDS:
             size = "" if scale == SCALE else f"-x{scale:g}"
-            path = folder / f"lab-{seed}-{TODAY:%Y%m%d}{size}.duckdb"
+            path = folder / f"lab-{seed}-{TODAY:%Y%m%d}{size}-{digest}.duckdb"
             if not path.exists():
                 create(f"duckdb:///{path}", seed=seed, scale=scale, today=TODAY)
             urls.append(f"duckdb:///{path}")

@@ -1,21 +1,26 @@
 """Blocks made by Ray tasks: on this machine's cores or on a cluster's, in the order of their numbers.
 
-The driver keeps the work folder, so workers need no shared disk; what a block holds depends on its number alone.
+The driver keeps the work folder; workers read the populations, which nodes on other machines need under the same path.
+What a block holds depends on its number alone.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from mnemosyne.errors import MissingExtra
+from mnemosyne.errors import MissingExtra, SettingsError
 from mnemosyne.synthesis.block import Block
 from mnemosyne.synthesis.generate import Recipe, read, write
 
 
 def on_ray(recipe: Recipe, work: Path | None, workers: int) -> Iterator[Block]:
-    """Blocks 0, 1, 2 ... for ever. Starts Ray here unless the process is connected already."""
+    """Blocks 0, 1, 2 ... for ever. Starts Ray here unless the process is connected already or RAY_ADDRESS names a cluster.
+
+    Raises SettingsError when that does not answer, MissingExtra.
+    """
     try:
         import ray
     except ModuleNotFoundError:
@@ -24,7 +29,7 @@ def on_ray(recipe: Recipe, work: Path | None, workers: int) -> Iterator[Block]:
 
     started = not ray.is_initialized()
     if started:
-        ray.init(num_cpus=max(1, workers), include_dashboard=False, log_to_driver=False, configure_logging=False)
+        _start(ray, workers)
     actor: Any = ray.remote(num_cpus=1)(_Worker)
     actors = [actor.remote(recipe, Lazy) for _ in range(max(1, workers))]
     waiting: dict[int, Any] = {}
@@ -53,6 +58,19 @@ def on_ray(recipe: Recipe, work: Path | None, workers: int) -> Iterator[Block]:
     finally:
         if started:
             ray.shutdown()
+
+
+def _start(ray: Any, workers: int) -> None:
+    """Connect to the cluster that RAY_ADDRESS names, which has its own processors, or start Ray here."""
+    address = os.environ.get("RAY_ADDRESS", "")
+    where = {} if address not in ("", "local") else {"num_cpus": max(1, workers), "include_dashboard": False}
+    try:
+        ray.init(log_to_driver=False, configure_logging=False, **where)
+    except (ConnectionError, ValueError) as error:
+        raise SettingsError(
+            f"No Ray cluster answers at {address or 'this machine'}: {str(error).splitlines()[0]}",
+            hint="Check RAY_ADDRESS; without it Ray is started here.",
+        ) from None
 
 
 class _Worker:
