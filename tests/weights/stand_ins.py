@@ -48,6 +48,8 @@ class Hub:
     """Bytes of one answer after which the connection breaks."""
     silent_seconds: float = 0.0
     """How long it says nothing."""
+    ignores_ranges: bool = False
+    """Every answer is the whole of it, as a proxy's page is."""
     seconds_per_block: float = 0.0
     """How slow it is, for each 64 KB."""
     requests: list[tuple[str, str | None, str | None]] = field(default_factory=list)
@@ -81,6 +83,7 @@ class Hub:
         wanted = request.headers.get("Range")
         self.requests.append((request.path, wanted, request.headers.get("Authorization")))
         time.sleep(self.silent_seconds)
+        wanted = None if self.ignores_ranges else wanted
         start = int(wanted.removeprefix("bytes=").split("-")[0]) if wanted else 0
         request.close_connection = True
         if self.status != 200:

