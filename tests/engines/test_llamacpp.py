@@ -113,6 +113,43 @@ class TestPrefixes:
             assert engine.complete(prompt, SHORT)[0].text == whole.text
         assert state.stat().st_size > 1000
 
+    @pytest.mark.parametrize("missing", [40_000, 40])
+    def test_a_full_disk_costs_no_answer(self, tiny: Path, settings: Settings, prompt: Prompt, missing: int) -> None:
+        """The library says that the first file is torn; of the second one only its buffer is lost, and it does not."""
+        pytest.importorskip("resource")
+        with opened(tiny, settings) as engine:
+            [expected] = engine.complete(prompt, SHORT)
+        [state] = (settings.home / "prefixes").glob("*.state")
+        room = state.stat().st_size - missing
+        state.unlink()
+        code = (
+            "import resource, sys\nfrom pathlib import Path\nfrom mnemosyne.engines import Sampling, open_engine\n"
+            "from mnemosyne.prompt import build\nfrom mnemosyne.settings import Settings\n"
+            "engine = open_engine(sys.argv[1], Settings(home=Path(sys.argv[2]), context=2048, threads=1))\n"
+            f"resource.setrlimit(resource.RLIMIT_FSIZE, ({room}, {room}))\n"
+            f"print(engine.complete(build({DDL!r}, 'How many?'), Sampling(max_tokens=12))[0].text)\n"
+            "engine.close()\n"
+        )
+        command = [sys.executable, "-c", code, str(tiny), str(settings.home)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert done.stdout == f"{expected.text}\n", done.stderr
+        assert list(state.parent.glob("*.state")) == list(state.parent.glob("*.tmp")) == []
+
+    def test_a_prefix_that_was_broken_off_is_filed_by_the_next_question(
+        self, engine: LlamaCppEngine, settings: Settings, prompt: Prompt, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        from mnemosyne.engines.llama_server import LlamaServer
+
+        def gone(*_: object) -> dict[str, object]:
+            raise EngineError("The local model stopped answering.")
+
+        with monkeypatch.context() as patch:
+            patch.setattr(LlamaServer, "complete", gone)
+            with pytest.raises(EngineError):
+                engine.complete(prompt, SHORT)
+        engine.complete(prompt, SHORT)
+        assert len(list((settings.home / "prefixes").glob("*.state"))) == 1
+
     def test_eight_slots_compute_a_new_prefix_once(
         self, engine: LlamaCppEngine, settings: Settings, monkeypatch: pytest.MonkeyPatch
     ) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -73,6 +74,30 @@ def test_a_writer_that_fails_leaves_nothing(states: PrefixStates) -> None:
 
     states.keep("a", full)
     assert list(states.folder.iterdir()) == []
+
+
+def test_a_file_with_fewer_bytes_than_were_written_is_never_kept(states: PrefixStates) -> None:
+    """The library does not see when its last bytes find no room, and aborts the process that reads such a file."""
+    states.keep("a", lambda file: (states.folder / file).write_bytes(b"state") + 1)
+    assert list(states.folder.iterdir()) == []
+
+
+def test_a_writer_that_is_broken_off_leaves_nothing(states: PrefixStates) -> None:
+    def stopped(file: str) -> int:
+        (states.folder / file).write_bytes(b"half")
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        states.keep("a", stopped)
+    assert list(states.folder.iterdir()) == []
+
+
+def test_what_a_killed_writer_left_goes_after_an_hour(states: PrefixStates) -> None:
+    for name, age in (("b.1.tmp", 4000), ("c.1.tmp", 10)):
+        (states.folder / name).write_bytes(b"half")
+        os.utime(states.folder / name, (time.time() - age,) * 2)
+    keep(states, "a")
+    assert {path.name for path in states.folder.iterdir()} == {"a.state", "a.sha256", "c.1.tmp"}
 
 
 def test_the_ones_used_longest_ago_go_first(states: PrefixStates) -> None:

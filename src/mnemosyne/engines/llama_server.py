@@ -103,8 +103,14 @@ class LlamaServer:
         return self._post("/completion", body)
 
     def save(self, slot: int, file: str) -> int:
-        """Write the state of `slot` to `file` in the folder of states; the number of bytes."""
-        return int(self._post(f"/slots/{slot}?action=save", {"filename": file})["n_written"])
+        """Write the state of `slot` to `file` in the folder of states; the number of bytes that it should have.
+
+        Raises OSError where the library cannot write. It does not see when the very last bytes find no room.
+        """
+        try:
+            return int(self._post(f"/slots/{slot}?action=save", {"filename": file})["n_written"])
+        except Refused as error:
+            raise OSError(str(error)) from error
 
     def restore(self, slot: int, file: str) -> bool:
         """Read the state of `slot` back; False when it does not fit this server.

@@ -161,14 +161,13 @@ class LlamaCppEngine:
         name = key(self._model, f"{self._version}/{server.shape.slots}", prefix)  # a state fits one number of slots
         if self._held.get(slot) == name:
             return
+        self._held.pop(slot, None)  # until this ends well
+        if self._states is not None:
+            with self._filling[name]:
+                if not ((file := self._states.find(name)) and server.restore(slot, file)):
+                    server.complete(slot, server.tokenize(prefix), {"n_predict": 0})
+                    self._states.keep(name, lambda file: server.save(slot, file))
         self._held[slot] = name
-        if self._states is None:
-            return
-        with self._filling[name]:
-            if (file := self._states.find(name)) and server.restore(slot, file):
-                return
-            server.complete(slot, server.tokenize(prefix), {"n_predict": 0})
-            self._states.keep(name, lambda file: server.save(slot, file))
 
     def _side_by_side(
         self, prompts: Sequence[Prompt], sampling: Sampling, seeds: Sequence[int]

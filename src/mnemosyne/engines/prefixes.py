@@ -12,6 +12,7 @@ import contextlib
 import hashlib
 import os
 import stat
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -19,6 +20,9 @@ from mnemosyne.settings import Settings
 from mnemosyne.weights import Model
 
 SUFFIX = ".state"
+
+ABANDONED_SECONDS = 3600
+"""Age of a temporary file whose writer is gone; writing one takes a fraction of a second."""
 
 
 def key(model: Model, library: str, prefix: str) -> str:
@@ -50,23 +54,28 @@ class PrefixStates:
             os.utime(path)  # used now: it goes last
         return path.name
 
-    def keep(self, name: str, write: Callable[[str], object]) -> None:
+    def keep(self, name: str, write: Callable[[str], int]) -> None:
         """Let `write` fill a temporary file of the folder, then make it visible and delete the oldest.
 
-        A disk that is full costs the next process a prefill, not this one its answer.
+        `write` gives the bytes that it wrote; a file with fewer is torn. A disk that is full costs the next
+        process a prefill, not this one its answer.
         """
-        temporary = f"{name}.{os.getpid()}.tmp"
+        temporary = self.folder / f"{name}.{os.getpid()}.tmp"
         path = self.folder / f"{name}{SUFFIX}"
         try:
-            write(temporary)
-            with (self.folder / temporary).open("rb") as file:
+            if write(temporary.name) != temporary.stat().st_size:
+                return
+            with temporary.open("rb") as file:
                 sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-            os.chmod(self.folder / temporary, 0o600)
+            os.chmod(temporary, 0o600)
             path.with_suffix(".sha256").write_text(sha256, encoding="ascii")
-            (self.folder / temporary).replace(path)
+            temporary.replace(path)
             self._shrink(keep=path)
         except OSError:
-            (self.folder / temporary).unlink(missing_ok=True)
+            return
+        finally:
+            with contextlib.suppress(OSError):
+                temporary.unlink(missing_ok=True)
 
     def forget(self, name: str) -> None:
         """Delete a state."""
@@ -75,7 +84,11 @@ class PrefixStates:
                 (self.folder / f"{name}{suffix}").unlink(missing_ok=True)
 
     def _shrink(self, keep: Path) -> None:
-        """Delete the states used longest ago until the folder fits its limit."""
+        """Delete the states used longest ago until the folder fits its limit, and what killed writers left."""
+        for left in self.folder.glob("*.tmp"):
+            with contextlib.suppress(OSError):
+                if left.stat().st_mtime < time.time() - ABANDONED_SECONDS:
+                    left.unlink()
         states = []
         for path in self.folder.glob(f"*{SUFFIX}"):
             with contextlib.suppress(OSError):
