@@ -196,8 +196,8 @@ class TestFailures:
         assert len(server.bodies) == 1
 
     def test_a_server_that_is_too_slow(self, server: Server, settings: Settings) -> None:
-        server.seconds = 1.0
-        hasty = RemoteEngine(server.url, replace(settings, remote_timeout_seconds=0.2))
+        server.seconds = 5.0
+        hasty = RemoteEngine(server.url, replace(settings, remote_timeout_seconds=1.0))
         with hasty, pytest.raises(RemoteError, match="did not answer in time") as caught:
             hasty.complete(PROMPT)
         assert "MNEMOSYNE_REMOTE_TIMEOUT_SECONDS" in caught.value.hint
@@ -206,6 +206,17 @@ class TestFailures:
     def test_nobody_there(self, settings: Settings) -> None:
         with pytest.raises(RemoteError, match=r"127\.0\.0\.1:9 cannot be reached"):
             open_engine("openai:http://127.0.0.1:9/v1#m", settings)
+
+    @pytest.mark.parametrize(
+        ("variable", "value"), [("ALL_PROXY", "socks5://127.0.0.1:9"), ("SSL_CERT_FILE", "no-such-file.pem")]
+    )
+    def test_an_environment_that_lets_nobody_out(
+        self, settings: Settings, monkeypatch: pytest.MonkeyPatch, variable: str, value: str
+    ) -> None:
+        monkeypatch.setenv(variable, value)
+        with pytest.raises(RemoteError, match=r"No connection to models\.lab:8080 can be made") as caught:
+            RemoteEngine("http://models.lab:8080/v1#m", settings)
+        assert variable in caught.value.hint
 
     def test_a_prompt_that_the_server_finds_too_long(self, server: Server, settings: Settings) -> None:
         words = "This model's maximum context length is 2048 tokens. However, you requested 3000 tokens."
@@ -265,6 +276,17 @@ class TestKeys:
         RemoteEngine(server.url, settings).close()
         assert server.keys == [None]
 
+    def test_a_line_break_around_the_key_is_left_out(self, server: Server, settings: Settings) -> None:
+        RemoteEngine(server.url, replace(settings, api_key="sk-of-the-laboratory\n")).close()
+        assert server.keys == ["Bearer sk-of-the-laboratory"]
+
+    @pytest.mark.parametrize("key", ["sk-of\nthe-lab", "sk-of the-lab", "sk-of-thé-lab", "sk-of\x00the-lab"])
+    def test_what_is_no_key_is_told_without_it(self, server: Server, settings: Settings, key: str) -> None:
+        with pytest.raises(SettingsError, match="MNEMOSYNE_API_KEY holds a sign") as caught:
+            RemoteEngine(server.url, replace(settings, api_key=key))
+        assert "sk-of" not in f"{caught.value} {caught.value.hint}"
+        assert server.keys == []
+
     def test_a_wrong_key_is_told_without_it(self, server: Server, settings: Settings) -> None:
         server.failures = [(401, {}, {"error": {"message": "Incorrect API key provided: sk-wrong"}})]
         engine = RemoteEngine(server.url, replace(settings, api_key="sk-wrong"))
@@ -320,3 +342,9 @@ class TestNames:
         server.models = [{"id": "m", "max_model_len": 8192}]
         assert context(settings) == 8192
         assert context(replace(settings, context=2048)) == 2048
+
+    def test_the_only_model_has_its_context_under_any_name(self, server: Server, settings: Settings) -> None:
+        """A llama-server lists its file, whatever it is asked for."""
+        server.models = [{"id": "NAME-q4_k_m.gguf", "meta": {"n_ctx": 4096}}]
+        with RemoteEngine(f"{server.url}#NAME", settings) as engine:
+            assert engine.context == 4096

@@ -83,13 +83,20 @@ class RemoteEngine:
         address = parse(name)
         self._host = httpx.URL(address.url).netloc.decode()
         self._logprobs = True  # until the server refuses them
-        self._client = httpx.Client(
-            base_url=address.url,
-            headers={"Authorization": f"Bearer {settings.api_key}"} if settings.api_key else {},
-            timeout=httpx.Timeout(settings.remote_timeout_seconds, connect=10.0),
-            limits=httpx.Limits(max_connections=PARALLEL),
-            trust_env=httpx.URL(address.url).host not in ("localhost", "127.0.0.1", "::1"),  # no proxy to ourselves
-        )
+        headers = _authorization(settings.api_key)
+        try:
+            self._client = httpx.Client(
+                base_url=address.url,
+                headers=headers,
+                timeout=httpx.Timeout(settings.remote_timeout_seconds, connect=10.0),
+                limits=httpx.Limits(max_connections=PARALLEL),
+                trust_env=httpx.URL(address.url).host not in ("localhost", "127.0.0.1", "::1"),  # no proxy to ourselves
+            )
+        except (ImportError, OSError, ValueError) as error:  # proxies and certificates of the environment
+            raise RemoteError(
+                f"No connection to {self._host} can be made: {error}",
+                hint="Look at the variables ALL_PROXY, HTTPS_PROXY and SSL_CERT_FILE.",
+            ) from error
         try:
             self._model, served = self._choose(address.model)
         except BaseException:
@@ -161,7 +168,8 @@ class RemoteEngine:
                     f"{self._host} {said}.",
                     hint=f"Name one after '#': {', '.join(sorted(names)[:10]) or 'the server lists none'}.",
                 )
-        return wanted, next((_context(model) for model in models if model["id"] == wanted), 0)
+        served = models if len(models) == 1 else [model for model in models if model["id"] == wanted]
+        return wanted, next((_context(model) for model in served), 0)
 
     def _answer(self, prompt: Prompt, sampling: Sampling, seed: int) -> Completion:
         started = time.perf_counter()
@@ -247,6 +255,19 @@ class _Refused(RemoteError):
     def __init__(self, message: str, *, hint: str, status: int) -> None:
         super().__init__(message, hint=hint)
         self.status = status
+
+
+def _authorization(key: str) -> dict[str, str]:
+    """The header that carries the key. Raises SettingsError, which does not show it."""
+    key = key.strip()  # files of secrets end with a line break
+    if not key:
+        return {}
+    if not (key.isascii() and key.isprintable()) or " " in key:
+        raise SettingsError(
+            "MNEMOSYNE_API_KEY holds a sign that no key has.",
+            hint="Was a line break or a letter outside ASCII copied with it?",
+        )
+    return {"Authorization": f"Bearer {key}"}
 
 
 def _retry_after(response: httpx.Response, pause: float) -> float:
