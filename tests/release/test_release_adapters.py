@@ -65,6 +65,21 @@ def test_a_damaged_folder_is_said_to_be_damaged(small: Tiny, tmp_path: Path, fil
         adapters.read(str(folder), small.settings)
 
 
+@pytest.mark.parametrize(
+    ("kind", "value"),
+    [("use_rslora", True), ("use_dora", True), ("alpha_pattern", {"q_proj": 8}), ("modules_to_save", ["lm_head"])],
+)
+def test_an_adapter_that_is_more_than_plain_lora_is_refused(
+    small: Tiny, tmp_path: Path, kind: str, value: object
+) -> None:
+    """With rank-stabilised scaling the same matrices weigh 5.7 times as much at rank 32; no gate could see it later."""
+    folder = tiny.write_adapter(tmp_path / "adapter", small.adapter.tensors, RANK, ALPHA, small.base.name)
+    config = json.loads((folder / "adapter_config.json").read_text())
+    (folder / "adapter_config.json").write_text(json.dumps(config | {kind: value}))
+    with pytest.raises(ReleaseError, match=f"made with PEFT's {kind}"):
+        adapters.read(str(folder), small.settings)
+
+
 @pytest.mark.parametrize(("precision", "error"), [("f16", 2e-3), ("q8_0", 2e-2)])
 def test_an_adapter_survives_the_way_through_gguf(small: Tiny, tmp_path: Path, precision: str, error: float) -> None:
     file = tmp_path / "a.gguf"
@@ -142,6 +157,10 @@ def test_an_adapter_that_is_too_large_or_of_another_base_is_not_shipped(
         shipping.ship(replaced(adapter, base="other"), "x", tmp_path, about="")
     with pytest.raises(ReleaseError, match="another file"):
         shipping.ship(replaced(adapter, base_sha256="0" * 64), "x", tmp_path, about="")
+    with pytest.raises(ReleaseError, match="is a whole model of the catalogue"):
+        shipping.ship(adapter, "tiny-base", tmp_path, about="")
+    with pytest.raises(ReleaseError, match="cannot be the name"):
+        shipping.ship(adapter, "lab/x", tmp_path, about="")
     monkeypatch.setattr(shipping, "ADAPTER_BYTES", 100_000)
     with pytest.raises(ReleaseError, match="MB at most"):
         shipping.ship(adapter, "x", tmp_path, about="")

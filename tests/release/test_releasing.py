@@ -197,6 +197,9 @@ def test_misuse_is_said_before_anything_is_written(small: Tiny, tmp_path: Path) 
         make(replace(small.adapter, base_sha256="0" * 64))
     with pytest.raises(ReleaseError, match="nothing to compare"):
         make(small.adapter, formats=("q4_k_m",), measure=lambda models: [])
+    for name in ("lab/model", "../model", ".model", ""):
+        with pytest.raises(ReleaseError, match="cannot be the name of a model"):
+            making.make(small.adapter, making.Order(name), tmp_path / "out", small.settings, lambda what: None)
     assert not list(tmp_path.iterdir())
     (tmp_path / "out").mkdir()
     with pytest.raises(ReleaseError, match="exists already"):

@@ -125,6 +125,12 @@ def from_peft(folder: Path) -> Adapter:
             hint="A run folder holds run.json; an adapter holds adapter_config.json and adapter_model.safetensors.",
         )
     facts = _object(config, "r", "lora_alpha")
+    for kind in ("use_dora", "use_rslora", "rank_pattern", "alpha_pattern", "modules_to_save"):
+        if facts.get(kind):
+            raise ReleaseError(
+                f"{folder} was made with PEFT's {kind}, and would say something else as plain LoRA.",
+                hint="Merge it with PEFT itself, or train it again as plain LoRA.",
+            )
     step = folder / "step.json"
     try:
         tensors = load_file(weights)

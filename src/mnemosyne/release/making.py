@@ -94,6 +94,7 @@ def make(adapter: Adapter, order: Order, out: Path, settings: Settings, tell: Te
     unknown = [form for form in order.formats if form not in FORMATS]
     if unknown or not order.formats:
         raise ReleaseError(f"No format is called {', '.join(unknown)!r}.", hint="Formats: " + ", ".join(FORMATS))
+    need_plain(order.name)
     if order.measure is not None:
         gates.reference_of(order.formats)
     if out.exists():
@@ -117,6 +118,15 @@ def make(adapter: Adapter, order: Order, out: Path, settings: Settings, tell: Te
     finally:
         shutil.rmtree(staging, ignore_errors=True)
     return record
+
+
+def need_plain(name: str) -> None:
+    """Raise ReleaseError for a name that cannot begin a file's."""
+    if not name or name.startswith(".") or any(sign in "/\\" or not sign.isprintable() for sign in name):
+        raise ReleaseError(
+            f"{name!r} cannot be the name of a model: its files begin with it.",
+            hint="Give it a --name without slashes and leading dots; where it goes is said by --upload OWNER/NAME.",
+        )
 
 
 def _make(making: Making, settings: Settings, tell: Tell) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from mnemosyne.errors import ReleaseError
 from mnemosyne.release.adapters import Adapter
-from mnemosyne.release.making import ADAPTER_BYTES, sha256
+from mnemosyne.release.making import ADAPTER_BYTES, need_plain, sha256
 from mnemosyne.training import adapter_gguf
 
 
@@ -31,6 +31,9 @@ def ship(
         raise ReleaseError(
             f"The adapter's base {adapter.base!r} is not in {catalogue}.", hint="Ship adapters of catalogued models."
         )
+    need_plain(name)
+    if entries.get(name, {}).get("kind") == "model":
+        raise ReleaseError(f"{name} is a whole model of the catalogue.", hint="Give the adapter a name of its own.")
     if adapter.base_sha256 not in ("", entries[adapter.base]["sha256"]):
         raise ReleaseError(f"The adapter was trained on another file than the catalogued {adapter.base}.")
     file = data / "adapters" / f"{name}-{precision}.gguf"
