@@ -38,11 +38,13 @@ class CommandLine:
         self._capfd = capfd
         self.engine: Engine | None = None
         self.fetched: list[str] = []
+        self.weights_are_here = True
 
     def __call__(self, *argv: str, script: Script | Engine = (), stdin: bytes | None = None) -> Ran:  # type: ignore[assignment]
         self.engine = ScriptedEngine(script) if isinstance(script, list | tuple) or callable(script) else script
         self._monkeypatch.setattr("mnemosyne.engines.open_engine", lambda name, settings: self.engine)
         self._monkeypatch.setattr("mnemosyne.cli.downloading.fetch", lambda name, settings: self.fetched.append(name))
+        self._monkeypatch.setattr("mnemosyne.cli.downloading.is_here", lambda name, settings: self.weights_are_here)
         self._monkeypatch.setattr("mnemosyne.cli._leave", sys.exit)  # never end the process of the tests
         if stdin is not None:
             self._monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(stdin)))

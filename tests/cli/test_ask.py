@@ -5,9 +5,12 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
+import stat
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import click
 import duckdb
 import pytest
 
@@ -212,6 +215,8 @@ def test_a_cell_cannot_move_the_cursor(cli: CommandLine, lab_sqlite: str) -> Non
         (["-o", "/tmp"], "is a folder"),
         (["-o", "x.csv", "--format", "table"], "A table is for the eye"),
         (["--votes", "0"], "--votes"),
+        (["--sql-only", "-o", "x.sql"], "--sql-only prints SQL"),
+        (["--sql-only", "--format", "json"], "--sql-only prints SQL"),
         (["--today", "yesterday"], "--today"),
     ],
 )
@@ -253,3 +258,92 @@ def test_such_a_dialect_goes_with_sql_only(cli: CommandLine, lab_sqlite: str) ->
     ran = cli("ask", "Which clients?", "--db", lab_sqlite, "--dialect", "tsql", script=[NAMES])
     assert ran.code == 2
     assert "--sql-only" in ran.err
+
+
+def test_sql_that_is_only_shown_is_told_of_like_one_that_ran(cli: CommandLine, lab_sqlite: str) -> None:
+    ran = cli("ask", "How many clients in Ireland?", "--db", lab_sqlite, "--sql-only", script=[COUNT, COUNT])
+    assert ran.code == 0
+    assert ran.out.split() == COUNT.split()
+    assert "understood: clients" in ran.err
+    assert "The question says 'Ireland', and the query has no such condition" in ran.err
+
+
+def test_what_was_understood_stands_before_the_review(
+    cli: CommandLine, lab_sqlite: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    terminal = io.TextIOWrapper(io.BytesIO())
+    monkeypatch.setattr(terminal, "isatty", lambda: True, raising=False)
+    monkeypatch.setattr("sys.stdin", terminal)
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
+    monkeypatch.setattr("click.confirm", lambda text, default: bool(click.echo("Run it?", err=True)))
+    ran = cli("ask", "How many clients?", "--db", lab_sqlite, script=[COUNT])
+    assert ran.code == 1
+    assert ran.err.split("Run it?")[0].splitlines() == ["understood: clients"]
+    assert "understood" not in ran.err.split("Run it?")[1]
+
+
+def test_a_pipe_or_device_is_written_to_and_not_replaced(cli: CommandLine, lab_sqlite: str, tmp_path: Path) -> None:
+    """As root, `-o /dev/null` would otherwise make a file of /dev/null."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        assert cli("ask", "How many?", "--db", lab_sqlite, "-o", str(pipe), script=[COUNT]).code == 0
+        assert os.read(reader, 100).split() == [b"n", b"40"]
+    finally:
+        os.close(reader)
+    assert stat.S_ISFIFO(pipe.stat().st_mode)
+    assert [path.name for path in tmp_path.iterdir()] == ["pipe"]
+
+
+def test_the_file_that_standard_output_goes_to_is_not_replaced(
+    cli: CommandLine, lab_sqlite: str, tmp_path: Path
+) -> None:
+    with (tmp_path / "out.csv").open("w") as stream:
+        stream.write("before\n")
+        stream.flush()
+        place = f"/dev/fd/{stream.fileno()}"
+        assert cli("ask", "How many?", "--db", lab_sqlite, "-o", place, script=[COUNT]).code == 0
+        stream.seek(0, os.SEEK_END)
+        stream.write("after\n")
+    assert (tmp_path / "out.csv").read_text().split() == ["before", "n", "40", "after"]
+
+
+def test_a_link_stays_and_its_file_keeps_its_permissions(cli: CommandLine, lab_sqlite: str, tmp_path: Path) -> None:
+    (tmp_path / "real.csv").write_text("older")
+    (tmp_path / "real.csv").chmod(0o600)
+    (tmp_path / "link.csv").symlink_to("real.csv")
+    assert cli("ask", "How many?", "--db", lab_sqlite, "-o", str(tmp_path / "link.csv"), script=[COUNT]).code == 0
+    assert (tmp_path / "link.csv").is_symlink()
+    assert (tmp_path / "real.csv").read_text().split() == ["n", "40"]
+    assert stat.S_IMODE((tmp_path / "real.csv").stat().st_mode) == 0o600
+
+
+def test_more_columns_than_a_line_holds_are_listed_row_by_row(cli: CommandLine, lab_sqlite: str) -> None:
+    columns = ", ".join(f"client_id AS column_{n}, city AS city_{n}" for n in range(20))
+    ran = cli("ask", "?", "--db", lab_sqlite, script=[f"SELECT {columns} FROM clients ORDER BY client_id LIMIT 2"])
+    lines = [line.split() for line in ran.out.splitlines()]
+    assert [line for line in lines if line[:1] == ["column_19"]] == [["column_19", "1"], ["column_19", "2"]]
+    assert ran.out.rstrip().endswith("2 rows")
+
+
+def test_a_broken_database_is_told_before_weights_are_fetched(cli: CommandLine, tmp_path: Path) -> None:
+    cli.weights_are_here = False
+    (tmp_path / "noise.db").write_bytes(b"SQLite format 3\x00" + b"\xa5" * 5_000)
+    ran = cli("ask", "How many?", "--db", str(tmp_path / "noise.db"), script=[COUNT])
+    assert ran.code == 2
+    assert "cannot be read as a SQLite database" in ran.err
+    assert cli.fetched == []
+
+
+def test_weights_are_here_when_every_part_of_a_name_is(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    from mnemosyne.cli import downloading
+    from mnemosyne.settings import Settings
+
+    base = "qwen2.5-coder-1.5b-instruct"
+    found = {base}
+    monkeypatch.setattr("mnemosyne.weights.cached", lambda one, s: tmp_path if one.name in found else None)
+    names = (base, f"{base}+{tmp_path / 'own.gguf'}", "mnemosyne-1.5b", "openai:http://127.0.0.1:1/v1#x")
+    assert [downloading.is_here(name, Settings()) for name in names] == [True, True, False, True]
+    found.add("mnemosyne-1.5b")
+    assert downloading.is_here("mnemosyne-1.5b", Settings())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from rich.status import Status
 
     from mnemosyne.assistant import Answer, Assistant
+    from mnemosyne.grounding import Understood
     from mnemosyne.guard.query import SafeQuery
     from mnemosyne.guard.showing import Foreign
 
@@ -75,11 +76,14 @@ def command(
     """
     from mnemosyne import settings
     from mnemosyne.assistant import Assistant, Options
+    from mnemosyne.databases import open_database
     from mnemosyne.databases.places import parse
     from mnemosyne.guard.policy import read_policy
 
     if dialect is not None and not sql_only:
         raise click.UsageError("--dialect goes with --sql-only: those databases are not asked.")
+    if sql_only and (output is not None or form not in (None, "table")):
+        raise click.UsageError("--format and --output are for rows: --sql-only prints SQL, so send it on with > FILE.")
     text = console.text_argument(question)
     if output is not None:
         files.check_place(output)
@@ -88,7 +92,7 @@ def command(
     form = form or ("table" if output is None else files.format_of(output))
     if not sql_only:
         files.check_terminal(form, output)
-    parse(url)  # a wrong name is told before half a gigabyte of weights is fetched
+    parse(url)
     policy = read_policy(policy_file) if policy_file is not None else None
     chosen = settings.load()
     options = Options(
@@ -100,6 +104,8 @@ def command(
         today=today.date() if today is not None else None,
     )
     out, err = console.stdout(), console.stderr()
+    if not downloading.is_here(model or chosen.model, chosen):
+        open_database(url).close()  # a wrong password or a broken file is told before a gigabyte is fetched
     downloading.fetch(model or chosen.model, chosen)
     with err.status("Loading the model …"):
         assistant = Assistant.open(url, model=model, settings=chosen, options=options, policy=policy)
@@ -107,15 +113,17 @@ def command(
         review = not yes and not sql_only and sys.stdin.isatty() and sys.stdout.isatty()
         with err.status("Thinking …") as status:
             if review:
-                assistant.review = _Review(out, status)
+                assistant.review = _Review(out, err, status, options.today)
             answer = assistant.ask(text)
     if explain:
         _explain_question(err, answer)
         for number, step in enumerate(answer.steps, 1):
             console.print_step(err, step, number)
-    if dialect is not None and answer.sql:
-        return _show_foreign(out, err, answer, assistant, dialect)
     if sql_only and answer.sql:
+        _say_understood(err, answer.understood)
+        _say_doubts(err, answer)
+        if dialect is not None:
+            return _show_foreign(out, err, answer, assistant, dialect)
         console.print_sql(out, answer.sql, assistant.dialect)
     else:
         _show(out, err, answer, assistant.dialect, form, output, sql_shown=review)
@@ -147,16 +155,20 @@ def _explain_question(err: Console, answer: Answer) -> None:
 
 
 class _Review:
-    """Shows a query and asks whether it may run; the same query is asked about once."""
+    """Shows what was understood and its query, and asks whether it may run; the same query is asked about once."""
 
-    def __init__(self, out: Console, status: Status) -> None:
-        self.out = out
+    def __init__(self, out: Console, err: Console, status: Status, today: date | None) -> None:
+        self.out, self.err = out, err
         self.status = status
+        self.today = today
         self.decided: dict[str, bool] = {}
 
     def __call__(self, query: SafeQuery) -> bool:
         if query.sql not in self.decided:
+            from mnemosyne.grounding import understand
+
             self.status.stop()
+            _say_understood(self.err, understand(query, self.today))
             console.print_sql(self.out, query.sql, query.dialect)
             self.decided[query.sql] = click.confirm("\nRun it?", default=True)
             self.status.start()
@@ -167,19 +179,15 @@ def _show(
     out: Console, err: Console, answer: Answer, dialect: str, form: str, output: Path | None, *, sql_shown: bool
 ) -> None:
     """The SQL (beside a file or pipe format: on standard error), then the result or the problem."""
-    if answer.understood is not None:
-        err.print(f"understood: {answer.understood.line}", style="dim", markup=False, soft_wrap=True)
     if answer.sql and not sql_shown:
+        _say_understood(err, answer.understood)
         console.print_sql(out if form == "table" else err, answer.sql, dialect)
     if answer.result is None:
         err.print(answer.problem, style="yellow", markup=False, soft_wrap=True)
         if answer.abstained is not None and not answer.steps:
             err.print("Ask in other words, or with --anyway.", style="dim")
         return
-    if answer.abstained is not None:
-        err.print(answer.abstained.message, style="yellow", markup=False, soft_wrap=True)
-    for lack in answer.lacks:
-        err.print(lack, style="yellow", markup=False, soft_wrap=True)
+    _say_doubts(err, answer)
     if form == "table":
         console.print_result(out, answer.result)
     else:
@@ -191,6 +199,19 @@ def _show(
                 style="yellow",
             )
     err.print(_cost(answer), style="dim")
+
+
+def _say_understood(err: Console, understood: Understood | None) -> None:
+    if understood is not None:
+        err.print(f"understood: {understood.line}", style="dim", markup=False, soft_wrap=True)
+
+
+def _say_doubts(err: Console, answer: Answer) -> None:
+    """Why an answer should be looked at twice."""
+    if answer.abstained is not None:
+        err.print(answer.abstained.message, style="yellow", markup=False, soft_wrap=True)
+    for lack in answer.lacks:
+        err.print(lack, style="yellow", markup=False, soft_wrap=True)
 
 
 def _cost(answer: Answer) -> str:

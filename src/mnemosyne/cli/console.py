@@ -11,6 +11,7 @@ from mnemosyne.results import Result, Value
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.table import Table
 
     from mnemosyne.assistant import Answer, Step
 
@@ -67,9 +68,49 @@ def pretty_sql(sql: str, dialect: str) -> str:
 
 
 def print_result(console: Console, result: Result, most: int = 40) -> None:
-    """A result as a table, its first `most` rows, and a line that says how many there are."""
-    from rich import box
+    """A result as a table, its first `most` rows, and a line that says how many there are.
+
+    Of more columns than the console has room for, each row is a list of its own.
+    """
     from rich.padding import Padding
+
+    table = _records(result, most) if _is_too_wide(result, most, console.width) else _table(result, most)
+    console.print(Padding(table, (0, 0, 0, 1)) if console.is_terminal else table)
+    indent = "  " if console.is_terminal else ""
+    console.print(indent + _row_count(result, most), style="dim")
+
+
+_NARROWEST = 6
+"""Signs that a column needs to be read, when its cells have as many."""
+
+
+def _is_too_wide(result: Result, most: int, width: int) -> bool:
+    """Whether columns of a table would be cut to where nothing can be read in them."""
+    needed = 3
+    for position, name in enumerate(result.columns):
+        longest = max(len(text) for text in (name, *(show(row[position]) for row in result.rows[:most])))
+        needed += min(longest, _NARROWEST) + 2
+    return needed > width
+
+
+def _records(result: Result, most: int) -> Table:
+    """Every row as names and values, one below the other, with a line between rows."""
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, show_header=False, pad_edge=False)
+    table.add_column(style="bold", overflow="fold")
+    table.add_column(overflow="fold")
+    for number, row in enumerate(result.rows[:most]):
+        if number:
+            table.add_row("", "")
+        for name, value in zip(result.columns, row, strict=True):
+            table.add_row(Text(_safe(name)), Text(_safe(show(value)), style="dim" if value is None else ""))
+    return table
+
+
+def _table(result: Result, most: int) -> Table:
+    from rich import box
     from rich.table import Table
     from rich.text import Text
 
@@ -79,9 +120,7 @@ def print_result(console: Console, result: Result, most: int = 40) -> None:
         table.add_column(Text(_safe(name)), justify="right" if numeric else "left", overflow="fold")
     for row in result.rows[:most]:
         table.add_row(*(Text(_safe(show(value)), style="dim" if value is None else "") for value in row))
-    console.print(Padding(table, (0, 0, 0, 1)) if console.is_terminal else table)
-    indent = "  " if console.is_terminal else ""
-    console.print(indent + _row_count(result, most), style="dim")
+    return table
 
 
 def _row_count(result: Result, most: int) -> str:

@@ -27,6 +27,18 @@ def fetch(name: str, settings: Settings) -> None:
         resolve(name, settings, progress=shown)
 
 
+def is_here(name: str, settings: Settings) -> bool:
+    """Whether the catalogue's files of `name` are on this machine already. Raises WeightsError for an unknown name."""
+    if name.startswith(_ELSEWHERE):
+        return True
+    from mnemosyne.weights import cached, catalogue
+    from mnemosyne.weights.resolving import split
+
+    entries = catalogue()
+    parts = [entries.get(part) for part in split(name, entries) if part is not None]
+    return all(entry is None or cached(entry, settings) is not None for entry in parts)
+
+
 @contextlib.contextmanager
 def progress(quiet: bool) -> Iterator[Progress | None]:
     """A bar on a terminal (drawn by the weights themselves), a line for each step elsewhere."""

@@ -6,7 +6,9 @@ import csv
 import io
 import json
 import math
+import os
 import re
+import stat
 import sys
 from datetime import date
 from pathlib import Path
@@ -31,8 +33,31 @@ def check_place(output: Path) -> None:
     """See before any work whether a file can be written there. Raises SettingsError."""
     if output.is_dir():
         raise SettingsError(f"{output} is a folder.", hint="Name a file in it.")
-    if not output.parent.is_dir():
-        raise SettingsError(f"There is no folder {output.parent}.", hint="Create it first, or choose another place.")
+    folder = behind(output).parent
+    if not folder.is_dir():
+        raise SettingsError(f"There is no folder {folder}.", hint="Create it first, or choose another place.")
+    if output.exists() and not output.is_file() and not is_stream(output):
+        raise SettingsError(f"{output} is no file, and nothing that rows can be written to.", hint="Name a file.")
+
+
+def behind(output: Path) -> Path:
+    """The file that a symbolic link stands for, so that the file is replaced and the link stays; else `output`."""
+    return output.resolve() if output.is_symlink() else output
+
+
+def is_stream(output: Path) -> bool:
+    """Whether this is a pipe or a device such as /dev/null: written to, and never replaced by a file.
+
+    So is /dev/stdout, even when it stands for a file: whoever opened that writes on into it.
+    """
+    return output.is_fifo() or output.is_char_device() or (output.is_absolute() and output.parts[1] in ("dev", "proc"))
+
+
+def put_in_place(partial: Path, target: Path) -> None:
+    """Give a finished file its name. The permissions of a file that had the name before stay as they were."""
+    if target.exists():
+        partial.chmod(stat.S_IMODE(target.stat().st_mode))
+    partial.replace(target)
 
 
 def check_terminal(form: str, output: Path | None) -> None:
@@ -53,10 +78,15 @@ def write(result: Result, form: str, output: Path | None) -> None:
         sys.stdout.buffer.write(data)
         sys.stdout.buffer.flush()
         return
-    partial = output.with_name(f".{output.name}.partial")
+    if is_stream(output):
+        with output.open("ab") as stream:
+            stream.write(data)
+        return
+    target = behind(output)
+    partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
     try:
         partial.write_bytes(data)
-        partial.replace(output)
+        put_in_place(partial, target)
     finally:
         partial.unlink(missing_ok=True)
 
