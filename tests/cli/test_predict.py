@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -197,3 +198,70 @@ def test_the_settings_say_what_things_are_called_and_what_is_not_read(
     assert "Retailer" not in told()
     assert "clients.client_type = 'Retailer'" in told(lexicon=str(tmp_path / "words.yaml"))
     assert "Retailer" not in told(exclude_values="clients.*")
+
+
+def test_the_mark_that_windows_puts_before_a_file_costs_no_question(
+    cli: CommandLine, lab_sqlite: str, tmp_path: Path
+) -> None:
+    (tmp_path / "q.jsonl").write_bytes(b'\xef\xbb\xbf{"id": "a", "question": "count clients"}\r\n')
+    assert predict(cli, tmp_path, "--db", lab_sqlite).code == 0
+    assert [(line["id"], line["ok"]) for line in read(tmp_path / "p.jsonl")] == [("a", True)]
+
+
+def test_a_line_that_is_not_text_is_told_and_not_asked_in_other_words(
+    cli: CommandLine, lab_sqlite: str, tmp_path: Path
+) -> None:
+    lines = [
+        '{"id": "a", "question": "how many Käse, count clients"}'.encode("latin-1"),
+        rb'{"id": "b", "question": "half a sign \ud83e, count clients"}',
+        rb'{"id": "\ud800", "question": "count clients"}',
+        b'{"id": ' + b"1" * 5_000 + b', "question": "count clients"}',
+        b'{"id": "e", "question": "count clients"}',
+    ]
+    (tmp_path / "q.jsonl").write_bytes(b"\n".join(lines))
+    assert predict(cli, tmp_path, "--db", lab_sqlite).code == 0
+    found = read(tmp_path / "p.jsonl")
+    assert [line["id"] for line in found] == ["a", "b", 3, 4, "e"]
+    assert [line["problem"] for line in found] == [
+        "Line 1 is not text in UTF-8.",
+        "Line 2 is not text in UTF-8.",
+        "Line 3 is not text in UTF-8.",
+        "Line 4 is not a JSON object.",
+        "",
+    ]
+    assert len(cli.engine.prompts) == 1  # type: ignore[union-attr]
+
+
+def test_a_second_process_does_not_write_into_the_same_run(cli: CommandLine, lab_sqlite: str, tmp_path: Path) -> None:
+    write(tmp_path / "q.jsonl", *({"id": n, "question": "count clients"} for n in range(3)))
+    inner: list[Ran] = []
+
+    def meanwhile(prompt: Prompt) -> str:
+        if not inner:
+            inner.append(predict(cli, tmp_path, "--db", lab_sqlite))
+        return reply(prompt)
+
+    assert predict(cli, tmp_path, "--db", lab_sqlite, script=meanwhile).code == 0
+    assert inner[0].code == 2
+    assert "Another process is making" in inner[0].err
+    assert [line["id"] for line in read(tmp_path / "p.jsonl")] == [0, 1, 2]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["p.jsonl", "q.jsonl"]
+
+
+def test_a_run_whose_schema_was_edited_begins_anew(cli: CommandLine, tmp_path: Path) -> None:
+    (tmp_path / "schema.sql").write_text(PRODUCTS)
+    write(tmp_path / "q.jsonl", *({"id": n, "question": "count products"} for n in range(3)))
+    predict(cli, tmp_path, "--schema", str(tmp_path / "schema.sql"), script=Dies(2))
+    (tmp_path / "schema.sql").write_text(PRODUCTS + "; CREATE TABLE more (a INT)")
+    rest = Dies(3)
+    assert predict(cli, tmp_path, "--schema", str(tmp_path / "schema.sql"), script=rest).code == 0
+    assert rest.asked == 3
+
+
+def test_the_output_of_a_run_is_a_file(cli: CommandLine, lab_sqlite: str, tmp_path: Path) -> None:
+    write(tmp_path / "q.jsonl", {"id": 1, "question": "count clients"})
+    os.mkfifo(tmp_path / "p.jsonl")
+    ran = predict(cli, tmp_path, "--db", lab_sqlite)
+    assert ran.code == 2
+    assert "is no file" in ran.err
+    assert (tmp_path / "p.jsonl").is_fifo()

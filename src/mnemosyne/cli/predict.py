@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
@@ -94,6 +95,9 @@ def command(
     from mnemosyne.guard.policy import read_policy
 
     files.check_place(output)
+    if files.is_stream(output):
+        raise SettingsError(f"{output} is no file, so a run could not go on there.", hint="Name a file.")
+    output = files.behind(output)
     lines = list(_lines(questions, url or "", schema or ""))
     policy = read_policy(policy_file) if policy_file is not None else None
     chosen = settings.load()
@@ -104,23 +108,44 @@ def command(
         grounding=not no_grounding,
         today=today.date() if today is not None else None,
     )
-    partial = output.with_name(f".{output.name}.{_fingerprint(lines, name, options, dialect, policy)}.partial")
-    done = _finished(partial)
+    partial = output.with_name(f".{output.name}.{_fingerprint(lines, name, options, dialect, policy, chosen)}.partial")
     err = console.stderr()
-    if done:
-        err.print(f"{done} of {len(lines)} lines are there from an earlier run.", style="dim")
-    downloading.fetch(name, chosen)
-    with err.status("Loading the model …"):
-        engine = open_engine(name, chosen)
-    limits = Limits(chosen.query_timeout_seconds, chosen.max_rows, chosen.max_bytes, chosen.memory_mb)
-    room = _Room(engine, options, limits, cast("Dialect | None", dialect), policy, chosen)
-    try:
-        with partial.open("a", encoding="utf-8") as file:
-            _predict(room, lines[done:], name, file)
-    finally:
-        room.close()
-    partial.replace(output)
+    with _alone(partial, output):
+        done = _finished(partial)
+        if done:
+            err.print(f"{done} of {len(lines)} lines are there from an earlier run.", style="dim")
+        downloading.fetch(name, chosen)
+        with err.status("Loading the model …"):
+            engine = open_engine(name, chosen)
+        limits = Limits(chosen.query_timeout_seconds, chosen.max_rows, chosen.max_bytes, chosen.memory_mb)
+        room = _Room(engine, options, limits, cast("Dialect | None", dialect), policy, chosen)
+        try:
+            with partial.open("a", encoding="utf-8") as file:
+                _predict(room, lines[done:], name, file)
+        finally:
+            room.close()
+        files.put_in_place(partial, output)
     return 0
+
+
+@contextmanager
+def _alone(partial: Path, output: Path) -> Iterator[None]:
+    """Keep a second process out of a run, whose lines would come twice. Raises SettingsError when one is at work."""
+    from filelock import FileLock, Timeout
+
+    lock = FileLock(partial.with_suffix(".lock"))
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise SettingsError(
+            f"Another process is making {output} from the same questions.",
+            hint="Wait until it ends, or write to another file.",
+        ) from None
+    try:
+        yield
+    finally:
+        Path(lock.lock_file).unlink(missing_ok=True)
+        lock.release()
 
 
 @dataclass(slots=True)
@@ -148,7 +173,6 @@ class _Room:
     def _open(self, line: Line) -> Assistant:
         from mnemosyne.assistant import Assistant, lexicon
         from mnemosyne.databases import open_database
-        from mnemosyne.grounding.names import Names
         from mnemosyne.schema import Schema
 
         if line.db:
@@ -173,8 +197,7 @@ class _Room:
             raise SettingsError("The line names neither a database nor a schema.", hint="Give --db or --schema.")
         ddl = line.schema if "(" in line.schema else _read_ddl(Path(line.schema))
         schema, dialect = Schema.from_ddl(ddl), self.dialect or "postgres"
-        path = Path(self.settings.lexicon).expanduser()
-        names = lexicon.read(path, schema) if self.settings.lexicon else Names()
+        names = lexicon.chosen(self.settings, schema)
         return Assistant(self.engine, schema, None, dialect, self.options, policy=self.policy, names=names)
 
     def close(self) -> None:
@@ -229,32 +252,61 @@ def _unanswered(line: Line, problem: str, model: str) -> dict[str, Any]:
 
 def _lines(path: Path, url: str, schema: str) -> Iterator[Line]:
     """The input lines; a line's own database or schema wins. A broken line still gets its place."""
-    with path.open(encoding="utf-8", errors="replace") as file:
+    with path.open(encoding="utf-8-sig", errors="surrogateescape") as file:
         for number, text in enumerate(file, 1):
             try:
                 value = json.loads(text)
-            except (json.JSONDecodeError, RecursionError):
+            except (ValueError, RecursionError):  # ValueError: also a number of 5,000 digits
                 value = None
             if not isinstance(value, dict):
                 yield Line(number, "", url, schema, f"Line {number} is not a JSON object.")
                 continue
+            identity = value.get("id", number)
+            if not _is_text(value):
+                known = identity if _is_text(identity) else number
+                yield Line(known, "", url, schema, f"Line {number} is not text in UTF-8.")
+                continue
             if not isinstance(value.get("question"), str):
-                yield Line(value.get("id", number), "", url, schema, f"Line {number} has no text called question.")
+                yield Line(identity, "", url, schema, f"Line {number} has no text called question.")
                 continue
             own_db, own_schema = str(value.get("db") or ""), str(value.get("schema") or "")
             own = bool(own_db or own_schema)
             yield Line(
-                value.get("id", number),
+                identity,
                 value["question"],
                 own_db if own else url,
                 own_schema if own else ("" if url else schema),
             )
 
 
-def _fingerprint(lines: list[Line], model: str, options: Options, dialect: str | None, policy: Policy | None) -> str:
+def _is_text(value: Any) -> bool:
+    """Whether JSON can be written as it was read: not with bytes of another encoding, or half a sign (`\\ud800`)."""
+    try:
+        json.dumps(value, ensure_ascii=False).encode()
+    except (UnicodeEncodeError, RecursionError):
+        return False
+    return True
+
+
+def _fingerprint(
+    lines: list[Line], model: str, options: Options, dialect: str | None, policy: Policy | None, settings: Settings
+) -> str:
     """Names a run by all that decides its answers, so that only the same run goes on with what is there."""
-    run = ([asdict(line) for line in lines], model, asdict(options), dialect, policy.text if policy else None)
+    asked = [asdict(line) for line in lines]
+    way = (options, settings.context, settings.exclude_values, settings.lexicon, settings.synonyms)
+    named = {*(line.schema for line in lines if "(" not in line.schema), settings.lexicon, settings.synonyms}
+    files_of = sorted((name, _stamp(name)) for name in named | {model, *model.split("+")} if name)
+    run = (asked, model, repr(way), dialect, policy.text if policy else None, files_of)
     return hashlib.sha256(json.dumps(run, default=str).encode()).hexdigest()[:12]
+
+
+def _stamp(name: str) -> tuple[int, int]:
+    """Size and time of the file of this name; zeros when there is none."""
+    try:
+        found = Path(name).expanduser().stat()
+    except (OSError, ValueError):
+        return 0, 0
+    return found.st_size, found.st_mtime_ns
 
 
 def _finished(partial: Path) -> int:
