@@ -16,7 +16,7 @@ MnemosyneError
 ├── EngineError              a model that answers
 │   ├── PromptTooLong        schema and question do not fit the context
 │   └── RemoteError          a remote model server failed
-├── AnswerRefused            `generate_sql`: the model's SQL did not pass the guard
+├── AnswerRefused            `generate_sql`: no SQL, most often because the guard refused the model's
 ├── DatasetError             a data set that cannot be read (line named)
 ├── LexiconError             a lexicon that names what the schema lacks (line named)
 ├── RecipeError              a training recipe (line named)
@@ -51,7 +51,7 @@ class MissingExtra(MnemosyneError):
     def __init__(self, extra: str, purpose: str) -> None:
         super().__init__(
             f"{purpose} needs the optional part '{extra}', which is not installed.",
-            hint=f"pip install 'mnemosyne-sql[{extra}]'",
+            hint=f"In the folder of Mnemosyne: pip install -e '.[{extra}]'",
         )
 
 
@@ -108,7 +108,7 @@ class RemoteError(EngineError):
 
 
 class AnswerRefused(MnemosyneError):
-    """The model's SQL did not pass the guard."""
+    """`generate_sql` has no SQL to give: the guard refused the model's, or there was no question."""
 
     exit_code = 3
 

@@ -52,8 +52,18 @@ class Settings:
     """How long a remote model server may take for one answer."""
 
 
+_AT_LEAST_ONE = ("max_rows", "max_bytes", "memory_mb")
+"""Numbers of which none would answer no question; of the others 0 has a meaning."""
+
+_LONGEST_SECONDS = 1e6
+"""The longest wait that every engine can be told of: PostgreSQL counts milliseconds in 31 bits."""
+
+
 def load(environ: Mapping[str, str] | None = None) -> Settings:
-    """Settings from the environment. Raises SettingsError for an unknown or meaningless variable."""
+    """Settings from the environment; an empty variable is one that is not set.
+
+    Raises SettingsError for an unknown or meaningless variable.
+    """
     environ = os.environ if environ is None else environ
     known = {f"MNEMOSYNE_{f.name.upper()}": f for f in fields(Settings)}
     values: dict[str, object] = {}
@@ -62,7 +72,8 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
             continue
         if name not in known:
             raise SettingsError(f"{name} is not a setting.", hint="Settings: " + ", ".join(sorted(known)))
-        values[known[name].name] = _parse(name, text, str(known[name].type))
+        if text.strip():
+            values[known[name].name] = _in_bounds(known[name].name, _parse(name, text, str(known[name].type)))
     return Settings(**values)  # type: ignore[arg-type]
 
 
@@ -72,7 +83,7 @@ def _parse(name: str, text: str, kind: str) -> object:
             case "Path":
                 return Path(text).expanduser()
             case "bool":
-                return {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False, "": False}[
+                return {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}[
                     text.strip().lower()
                 ]
             case "int":
@@ -83,3 +94,16 @@ def _parse(name: str, text: str, kind: str) -> object:
                 return text
     except (KeyError, ValueError):
         raise SettingsError(f"{name}={text!r} is not a value of kind {kind}.") from None
+
+
+def _in_bounds(field_name: str, value: object) -> object:
+    """The value, when it is a number that can be lived with. Raises SettingsError."""
+    name = f"MNEMOSYNE_{field_name.upper()}"
+    if isinstance(value, float) and not 0 < value <= _LONGEST_SECONDS:  # nan compares with nothing
+        raise SettingsError(
+            f"{name}={value:g} has no meaning.", hint=f"Seconds: above 0, at most {_LONGEST_SECONDS:,.0f}."
+        )
+    least = 1 if field_name in _AT_LEAST_ONE else 0
+    if isinstance(value, int) and value < least:
+        raise SettingsError(f"{name}={value} has no meaning.", hint=f"The least is {least}.")
+    return value

@@ -50,5 +50,5 @@ def test_without_plots_nothing_is_asked_or_judged(
     arguments = ["--bench", str(file), "--database", shop_bench.worlds["shop"][0], "--predictions", str(given)]
     done = CliRunner().invoke(evaluate, [*arguments, "-o", str(out)])
     assert isinstance(done.exception, MissingExtra)
-    assert done.exception.hint == "pip install 'mnemosyne-sql[evaluate]'"
+    assert done.exception.hint == "In the folder of Mnemosyne: pip install -e '.[evaluate]'"
     assert not out.exists(), "not even begun"
