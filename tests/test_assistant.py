@@ -1,7 +1,9 @@
 """A question in, an answer out: drafts, repairs, votes, and what is never run."""
 
+import json
 from collections.abc import Iterator
 from datetime import date
+from pathlib import Path
 
 import pytest
 
@@ -9,6 +11,7 @@ from mnemosyne.assistant import DECLINED, Answer, Assistant, Options
 from mnemosyne.databases import Database, open_database
 from mnemosyne.engines import Completion
 from mnemosyne.engines.scripted import ScriptedEngine
+from mnemosyne.errors import LexiconError
 from mnemosyne.guard.query import Refusal, SafeQuery
 from mnemosyne.prompt import Prompt
 from mnemosyne.results import Failure, Result
@@ -125,7 +128,13 @@ def test_an_answer_that_was_cut_says_so(laboratory: Database) -> None:
 
 @pytest.mark.parametrize(
     ("question", "words"),
-    [("", "empty"), ("   \n", "empty"), ("x" * 10_000, "10,000 characters"), ("a\x00b", "control characters")],
+    [
+        ("", "empty"),
+        ("   \n", "empty"),
+        ("x" * 10_000, "10,000 characters"),
+        ("a\x00b", "control characters"),
+        ("a \ud83e b", "halves"),
+    ],
 )
 def test_what_is_no_question_is_never_sent(laboratory: Database, question: str, words: str) -> None:
     assert words in ask(laboratory, question=question).problem
@@ -281,3 +290,17 @@ def test_a_large_schema_is_narrowed_for_the_prompt_and_not_for_the_guard(laborat
     assert answer.ok
     whole = Assistant.over(engine, laboratory, options=Options(today=TODAY, whole_tokens=100, linking=False))
     assert whole.ask("How many?").tables == ()
+
+
+def test_sql_for_a_schema_knows_the_lexicon_of_the_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from mnemosyne import generate_sql
+
+    engine = ScriptedEngine(lambda prompt: "SELECT COUNT(*) FROM t_anim")
+    monkeypatch.setattr("mnemosyne.engines.open_engine", lambda name, settings: engine)
+    words = {"nouns": ["cow"], "columns": {"breed": {"values": {"Holstein": ["black and white"]}}}}
+    (tmp_path / "words.yaml").write_text(json.dumps({"tables": {"t_anim": words}}))
+    monkeypatch.setenv("MNEMOSYNE_LEXICON", str(tmp_path / "words.yaml"))
+    with pytest.raises(LexiconError, match="t_anim"):
+        generate_sql("CREATE TABLE products (name TEXT);", "How many?")
+    assert engine.prompts == []
+    assert generate_sql("CREATE TABLE t_anim (breed TEXT);", "How many cows?") == "SELECT COUNT(*) FROM t_anim"

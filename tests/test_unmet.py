@@ -2,10 +2,11 @@
 
 from collections.abc import Iterator
 from datetime import date
+from pathlib import Path
 
 import pytest
 
-from mnemosyne.assistant import Assistant, Options
+from mnemosyne.assistant import Assistant, Options, lexicon
 from mnemosyne.assistant.unmet import unmet, with_window
 from mnemosyne.databases import Database, open_database
 from mnemosyne.engines.scripted import ScriptedEngine
@@ -236,3 +237,64 @@ def test_without_repairs_or_grounding_the_model_is_asked_once(laboratory: Databa
     answer = Assistant.over(engine, laboratory, options=options).ask("How many urgent samples?")
     assert len(engine.prompts) == 1
     assert bool(answer.lacks) is options.grounding
+
+
+RATE = "SELECT 100.0 * COUNT(*) FILTER (WHERE pass_fail = 'P') / COUNT(*) FROM results"
+
+
+@pytest.mark.parametrize(
+    ("question", "sql", "condition"),
+    [
+        ("How many results are still pending?", "SELECT COUNT(*) FROM results", "results.numeric_value IS NULL"),
+        ("Count the less-than results", "SELECT COUNT(*) FROM results", "results.qualifier = '<'"),
+        ("What is our pass rate?", RATE, "results.pass_fail IS NOT NULL"),
+        ("How many accredited methods are there?", "SELECT COUNT(*) FROM methods", "accredited"),
+        (
+            "overdue samples, how many?",
+            "SELECT COUNT(*) FROM samples WHERE reported_date IS NULL",
+            "samples.reported_date IS NULL AND samples.status <> 'Cancelled' AND "
+            "samples.received_date < CURRENT_DATE - INTERVAL '10 days'",
+        ),
+    ],
+)
+def test_a_term_that_the_query_never_looks_at_is_told(
+    grounder: Grounder, question: str, sql: str, condition: str
+) -> None:
+    [told] = lacks(grounder, question, sql)
+    assert told.endswith(f"and the query has no such condition: {condition}.")
+
+
+@pytest.mark.parametrize(
+    ("question", "sql"),
+    [
+        ("How many results are still pending?", "SELECT COUNT(*) FROM results WHERE numeric_value IS NULL"),
+        ("How many results are still pending?", "SELECT COUNT(*) - COUNT(numeric_value) FROM results"),
+        ("What is our pass rate?", RATE + " WHERE pass_fail IS NOT NULL"),
+        ("What is our pass rate?", RATE + " WHERE pass_fail IN ('P', 'F')"),
+        (
+            "What is our pass rate?",
+            "SELECT 100.0 * COUNT(*) FILTER (WHERE pass_fail = 'P') / COUNT(pass_fail) FROM results",
+        ),
+        ("What is our pass rate?", RATE + " WHERE pass_fail = 'P' OR pass_fail = 'F'"),
+        ("How many worksheets are not approved yet?", "SELECT COUNT(*) FROM worksheets WHERE status <> 'Approved'"),
+        ("How many accredited methods are there?", "SELECT COUNT(*) FILTER (WHERE accredited) FROM methods"),
+        ("How many pending worksheets?", "SELECT COUNT(*) FROM worksheets"),  # said of results only
+    ],
+)
+def test_a_term_is_met_when_its_columns_are_looked_at(grounder: Grounder, question: str, sql: str) -> None:
+    assert lacks(grounder, question, sql) == ()
+
+
+def test_the_terms_of_an_own_lexicon_are_known(laboratory: Database, tmp_path: Path) -> None:
+    file = tmp_path / "lexicon.yaml"
+    file.write_text(
+        "name: own\ntables:\n  samples: {label: sample_id, nouns: [sample]}\n"
+        "terms:\n  - {on: samples, sql: \"samples.priority = 'Urgent'\", pre: [red hot], post: [in a hurry]}\n"
+    )
+    schema = laboratory.schema()
+    own = Grounder(schema, ValueIndex.build(laboratory, schema), names=lexicon.read(file, schema))
+    counted = "SELECT COUNT(*) FROM samples"
+    for question in ("How many red hot samples?", "samples in a hurry, how many"):
+        assert lacks(own, question, counted) != ()
+        assert lacks(own, question, counted + " WHERE priority = 'Urgent'") == ()
+    assert lacks(own, "results still pending?", "SELECT COUNT(*) FROM results") == ()  # not a term of this lexicon

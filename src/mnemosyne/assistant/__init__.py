@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Literal
 from mnemosyne import guard, prompt
 from mnemosyne.assistant import lexicon, mending
 from mnemosyne.assistant.answers import DECLINED, Answer, Options, Step, for_people
+from mnemosyne.assistant.form import formed, unformed
 from mnemosyne.assistant.unmet import unmet, with_window
 from mnemosyne.assistant.voting import vote
 from mnemosyne.databases import Database, Limits
@@ -142,9 +143,7 @@ class Assistant:
         """
         chosen = options or Options()
         schema = database.schema()
-        names = Names()
-        if settings is not None and settings.lexicon:
-            names = lexicon.read(Path(settings.lexicon).expanduser(), schema)
+        names = lexicon.chosen(settings, schema)
         values = None
         if chosen.grounding:
             if settings is None:
@@ -250,11 +249,11 @@ class Assistant:
                 steps.append(step)
                 tell(step)
                 chosen = step
-            for step in self._completed(question, ground, chosen):
-                steps.append(step)
-                tell(step)
-                if not step.problem and len(self._lacks(ground, step)) < len(self._lacks(ground, chosen)):
-                    chosen = step
+        for step in self._completed(question, ground, chosen):
+            steps.append(step)
+            tell(step)
+            if self._is_nearer(question, ground, step, chosen):
+                chosen = step
         query = chosen.checked if isinstance(chosen.checked, SafeQuery) else None
         return Answer(
             question=question,
@@ -265,7 +264,7 @@ class Assistant:
             steps=tuple(steps),
             hints=ground.hints,
             agreement=agreement,
-            lacks=self._lacks(ground, chosen),
+            lacks=self._lacks(question, ground, chosen),
             tables=ground.tables,
             understood=understand(query, self.options.today) if query is not None else None,
             abstained=self._doubt(chosen, steps, agreement) if self.options.abstain else None,
@@ -320,8 +319,15 @@ class Assistant:
 
     def _completed(self, question: str, ground: Grounded, answer: Step) -> Iterator[Step]:
         """A further draft of an answer that has no word of what the question names: mended, or written anew once."""
-        lacks = self._lacks(ground, answer)
-        if not lacks or not self.options.repairs:
+        if not self.options.repairs or not self._may_lack(answer):
+            return
+        if (sql := formed(question, answer.sql, self.schema)) is not None:
+            mended = self._try_sql("mend", sql, Completion(sql, logprobs=answer.completion.logprobs))
+            if not mended.problem:
+                yield mended
+                answer = mended
+        lacks = self._lacks(question, ground, answer)
+        if not lacks:
             return
         if (sql := with_window(ground, question, answer.sql, self.options.today)) is not None:
             mended = self._try_sql("mend", sql, Completion(sql, logprobs=answer.completion.logprobs))
@@ -336,11 +342,20 @@ class Assistant:
             if _words_of(prompt.extract_sql(completion.text)) != _words_of(answer.sql):
                 yield self._try("repair", completion)
 
-    def _lacks(self, ground: Grounded, step: Step) -> tuple[str, ...]:
-        """What the question names and an answer does not do."""
-        if step.problem or not isinstance(step.checked, SafeQuery) or not self.options.grounding:
+    def _may_lack(self, step: Step) -> bool:
+        return not step.problem and isinstance(step.checked, SafeQuery) and self.options.grounding
+
+    def _lacks(self, question: str, ground: Grounded, step: Step) -> tuple[str, ...]:
+        """What the question names or asks for and an answer does not do."""
+        if not self._may_lack(step) or not isinstance(step.checked, SafeQuery):
             return ()
-        return unmet(ground, step.checked.source, self.options.today)
+        sql = step.checked.source
+        return (*unmet(ground, sql, self.options.today), *unformed(question, sql))
+
+    def _is_nearer(self, question: str, ground: Grounded, step: Step, chosen: Step) -> bool:
+        """Whether a further draft takes the place of the one before: it runs and lacks less; a mended one, no more."""
+        less = len(self._lacks(question, ground, step)) - len(self._lacks(question, ground, chosen))
+        return not step.problem and (less < 0 or (less == 0 and step.kind == "mend"))
 
     def _mended(self, failed: Step) -> Step | None:
         """The draft with what its joins or groups lack, where that is certain and the result passes the guard."""
@@ -386,17 +401,21 @@ def generate_sql(
 
     Raises:
         SchemaError: the DDL holds no table.
-        SettingsError: the policy does not fit the schema.
-        AnswerRefused: the model's SQL did not pass the guard, even after repair.
+        SettingsError, LexiconError: the policy, or the lexicon of the settings, does not fit the schema.
+        WeightsError, EngineError: the model cannot be had, or fails.
+        AnswerRefused: there is no SQL: the model's did not pass the guard, even after repair, or the question is empty
+            or does not fit the model.
     """
     from mnemosyne import settings as settings_room
     from mnemosyne.engines import open_engine
     from mnemosyne.errors import AnswerRefused
 
     settings = settings_room.load()
+    tables = Schema.from_ddl(schema)
+    names = lexicon.chosen(settings, tables)
     engine = open_engine(model or settings.model, settings)
     try:
-        answer = Assistant(engine, Schema.from_ddl(schema), dialect=dialect, policy=policy).ask(question)
+        answer = Assistant(engine, tables, dialect=dialect, policy=policy, names=names).ask(question)
     finally:
         engine.close()
     if answer.problem:
@@ -447,4 +466,6 @@ def _not_a_question(question: str) -> str:
         return f"The question has {len(question):,} characters; {MAX_QUESTION_CHARACTERS:,} are the limit."
     if any(ord(character) < 32 and character not in "\t\n\r" for character in question):
         return "The question holds control characters, so it is not plain text."
+    if any("\ud800" <= character <= "\udfff" for character in question):
+        return "The question holds halves of signs, so it is not text."
     return ""

@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mnemosyne.grounding.names import Names, texts
+from mnemosyne.grounding.terms import terms_of
 from mnemosyne.schema import Schema
+
+if TYPE_CHECKING:
+    from mnemosyne.settings import Settings
 
 NOT_SAID = frozenset(
     {"kind", "alias", "sql", "where", "about", "needs", "label", "when", "on", "table", "left", "right"}
 )
 """Entries that are for the synthesis and no words of people; `columns` may have columns of these names."""
+
+
+def chosen(settings: Settings | None, schema: Schema) -> Names:
+    """The names of the lexicon that the settings choose, none when they choose none. Raises LexiconError."""
+    return read(Path(settings.lexicon).expanduser(), schema) if settings is not None and settings.lexicon else Names()
 
 
 def read(path: Path, schema: Schema) -> Names:
@@ -28,6 +37,7 @@ def read(path: Path, schema: Schema) -> Names:
         tables={name: table.nouns for name, table in known.tables.items()},
         columns={(column.table, column.name): column.nouns for column in columns},
         values={(column.table, column.name): column.values for column in columns if column.values},
+        terms=terms_of(document, {name: table.nouns for name, table in known.tables.items()}),
         words=tuple(texts(_said(document))),
     )
 

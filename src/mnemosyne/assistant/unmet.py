@@ -1,4 +1,4 @@
-"""What a question says and a query that ran does not do: a window of time, or a stored value, that it never looks at.
+"""What a question says and a query that ran does not do: a window of time, a stored value, a term it never looks at.
 
 A small model drops one condition of three and still writes SQL that runs, so no error tells of it. What the question
 names was found before (`grounding`); here it is looked for in the query. A window whose days differ is set right
@@ -19,18 +19,20 @@ if TYPE_CHECKING:
     from sqlglot import exp
 
     from mnemosyne.grounding import Grounded, Mention
+    from mnemosyne.grounding.terms import Said
     from mnemosyne.grounding.windows import Window
 
 
 def unmet(ground: Grounded, sql: str, today: date | None = None) -> tuple[str, ...]:
     """A sentence for each thing that `ground` knows of the question and the query (PostgreSQL) has no word of."""
-    if not ground.windows and not ground.mentions:
+    if not ground.windows and not ground.mentions and not ground.terms:
         return ()
-    tree = _parsed(sql)
+    tree = parsed(sql)
     if tree is None:
         return ()
     missing = [_of_window(window) for window in _unmet_windows(ground.windows, tree, today or date.today())]
     missing += [_of_value(mention) for mention in _unmet_values(ground, tree)]
+    missing += [_of_term(term) for term in ground.terms if not _has_term(term, tree)]
     return tuple(dict.fromkeys(missing))
 
 
@@ -42,7 +44,7 @@ def with_window(ground: Grounded, question: str, sql: str, today: date | None = 
     """
     from sqlglot import exp
 
-    tree = _parsed(sql)
+    tree = parsed(sql)
     if tree is None or len(ground.windows) != 1 or _other_time(question, ground.windows[0]):
         return None
     day = today or date.today()
@@ -136,6 +138,38 @@ def _unmet_values(ground: Grounded, tree: exp.Expr) -> list[Mention]:
     ]
 
 
+def _has_term(term: Said, tree: exp.Expr) -> bool:
+    """Whether a query names the columns of a term; one that leaves NULL out must do so, or count what is not NULL."""
+    from sqlglot import exp
+
+    tables = {table.name.lower() for table in tree.find_all(exp.Table)}
+    if not term.tables <= tables:
+        return True  # said of something else: `not approved yet` of worksheets, not of results
+    named = [column for column in tree.find_all(exp.Column) if column.name.lower() in term.columns]
+    if not term.condition.upper().endswith(" IS NOT NULL"):
+        return term.columns <= {column.name.lower() for column in named}
+    return any(
+        isinstance(column.parent, exp.Count | exp.In)
+        or (isinstance(column.parent, exp.Is) and isinstance(column.parent.parent, exp.Not))
+        or (isinstance(column.parent, exp.Binary) and isinstance(_clause(column), exp.Where))
+        for column in named
+    )
+
+
+def _clause(node: exp.Expr) -> exp.Expr | None:
+    """The nearest of what a condition may stand in."""
+    from sqlglot import exp
+
+    found = node.find_ancestor(exp.Filter, exp.Case, exp.Where, exp.Having, exp.Select)
+    if isinstance(found, exp.Where) and isinstance(found.parent, exp.Filter):
+        return found.parent
+    return found
+
+
+def _of_term(term: Said) -> str:
+    return f"The question says '{term.words}', and the query has no such condition: {term.condition}."
+
+
 def _of_window(window: Window) -> str:
     return f"The question says '{window.words}', and the query has no such condition: {window.condition}."
 
@@ -186,7 +220,8 @@ def _condition(window: Window, column: exp.Column) -> exp.Expr:
     return tree
 
 
-def _parsed(sql: str) -> exp.Expr | None:
+def parsed(sql: str) -> exp.Expr | None:
+    """A query of PostgreSQL, None when it cannot be read."""
     import sqlglot
 
     try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
+from mnemosyne.grounding.terms import Term
 from mnemosyne.schema import Column, Table
 
 
@@ -18,6 +19,8 @@ class Names:
     """(table, column) to nouns."""
     values: Mapping[tuple[str, str], Mapping[str, tuple[str, ...]]] = field(default_factory=dict)
     """(table, column) to stored values and what people say for each."""
+    terms: tuple[Term, ...] = ()
+    """Derived terms and the conditions that they stand for."""
     words: tuple[str, ...] = ()
     """All that is said of the schema: what it has words for."""
 

@@ -8,11 +8,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from importlib.resources import files
 
-from mnemosyne.grounding.names import Names, texts
+from mnemosyne.grounding.laboratory import laboratory_terms, laboratory_words
+from mnemosyne.grounding.names import Names
 from mnemosyne.grounding.scope import Abstention, Scope
 from mnemosyne.grounding.tables import SchemaIndex, estimate_tokens
+from mnemosyne.grounding.terms import Said, Term, flags, said
 from mnemosyne.grounding.values import Mention, ValueIndex, told
 from mnemosyne.grounding.windows import Window, is_dated, windows
 from mnemosyne.schema import Schema
@@ -30,6 +31,8 @@ class Grounded:
     """Stored values that the question means."""
     windows: tuple[Window, ...] = ()
     """Windows of time that it names."""
+    terms: tuple[Said, ...] = ()
+    """Derived terms that it names; the model is not told of them, an answer is measured by them."""
     tables: tuple[str, ...] = ()
     """Tables that were chosen from a larger schema; empty when it goes in whole."""
     abstention: Abstention | None = None
@@ -62,15 +65,16 @@ class Grounder:
         """What is known of a question; each part can be switched off."""
         mentions = tuple(self.values.mentions(question)) if self.values is not None and (hints or abstain) else ()
         named = self._windows(question) if hints else ()
+        terms = said(question, self.terms) if hints else ()
         known = _lines(mentions, named) if hints else ()
         abstention = self.scope.judge(question) if abstain else None
         if not linking or estimate_tokens(self.ddl) <= self.whole_tokens:
-            return Grounded(self.ddl, known, mentions, named, (), abstention)
+            return Grounded(self.ddl, known, mentions, named, terms, (), abstention)
         places = self.values.places(question) if self.values is not None else {}
         places |= {(mention.table, mention.column): 1.0 for mention in mentions}
         part = self.index.link(question, self.linked_tokens, values=places).schema
         tables = tuple(table.full_name for table in part.tables)
-        return Grounded(part.to_ddl(), known, mentions, named, tables, abstention)
+        return Grounded(part.to_ddl(), known, mentions, named, terms, tables, abstention)
 
     def hints(self, question: str) -> tuple[str, ...]:
         """What the model is told of a question, as `ground` gives it: training rows carry the same."""
@@ -83,6 +87,13 @@ class Grounder:
     @cached_property
     def _dated(self) -> bool:
         return is_dated(self.schema)
+
+    @cached_property
+    def terms(self) -> tuple[Term, ...]:
+        """Derived terms: the lexicon's, and truth values called by one word."""
+        lexicon = self.names.terms or laboratory_terms(self.words_of or self.schema)
+        shown = {column.name.lower() for table in self.schema.tables for column in table.columns}
+        return tuple(term for term in (*lexicon, *flags(self.schema)) if term.columns <= shown)
 
     @cached_property
     def index(self) -> SchemaIndex:
@@ -99,16 +110,3 @@ class Grounder:
 def _lines(mentions: Sequence[Mention], named: Sequence[Window]) -> tuple[str, ...]:
     """What the model is told: values first, then windows."""
     return (*told(mentions), *(window.hint for window in named))
-
-
-def laboratory_words(schema: Schema) -> tuple[str, ...]:
-    """The words of the package's laboratory lexicon, when the schema is that laboratory's; none otherwise."""
-    import yaml
-
-    names = {table.name.lower() for table in schema.tables}
-    if not {"samples", "results", "determinands"} <= names:
-        return ()
-    data = yaml.safe_load((files("mnemosyne.data") / "lims" / "lexicon.yaml").read_text(encoding="utf-8"))
-    if not set(data["tables"]) <= names:
-        return ()
-    return tuple(text for key, part in data.items() if key != "contexts" for text in texts(part))
