@@ -28,6 +28,7 @@ from mnemosyne.synthesis.lexicon import parse
 from mnemosyne.synthesis.pools import Privacy
 from mnemosyne.synthesis.populations import invented
 from mnemosyne.training.data import Schemas
+from mnemosyne.training.recipe import load
 
 TODAY = date(2026, 6, 15)
 
@@ -109,6 +110,16 @@ def test_pairs_for_an_unknown_database(zoo_url: str, tmp_path: Path) -> None:
     assert {tag for e in examples for tag in e.tags} >= {"table:animals", "table:keepers"}
     assert "told apart" in result.output
     assert "## Coverage" in (tmp_path / "report.md").read_text()
+    assert f"mnemosyne train {tmp_path / 'recipe.yaml'} --dry-run" in result.output
+    recipe = load(tmp_path / "recipe.yaml")
+    assert recipe.name == "zoo"
+    assert [tmp_path / source.path for source in recipe.data] == [tmp_path / "pairs.jsonl.gz"]
+    text = (tmp_path / "recipe.yaml").read_text()
+    judged = text.replace("# validation:", "validation:").replace("select: loss ", "select: execution ")
+    (tmp_path / "recipe.yaml").write_text(judged)
+    with_questions = load(tmp_path / "recipe.yaml")
+    assert with_questions.validation is not None
+    assert with_questions.select == "execution"
 
 
 def test_a_lexicon_that_was_edited_is_used_and_never_overwritten(zoo_url: str, tmp_path: Path) -> None:

@@ -100,6 +100,8 @@ def command(
     if model is not None:
         kept, asked = own.reword(order, made, model)
         click.echo(f"{kept:,} of {asked:,} paraphrases kept: {output / 'paraphrases.jsonl.gz'}")
+    if made.examples:
+        click.echo(f"Train on them: mnemosyne train {output / 'recipe.yaml'} --dry-run")
     if made.exhausted:
         click.echo(f"Fewer than the {count:,} wanted: add words to {file}, or rows to the database.", err=True)
     return 0 if made.examples else 1

@@ -1,7 +1,7 @@
 """Pairs for a schema that nobody here has seen: lexicon, populations, pairs and report in one folder.
 
-The folder holds `lexicon.yaml` (drafted once, then the person's), `pairs.jsonl.gz`, `schemas/NAME.sql`, `report.md`
-and `work/` (populations and the blocks made from them; safe to delete when all is done).
+The folder holds `lexicon.yaml` (drafted once, then the person's), `pairs.jsonl.gz`, `schemas/NAME.sql`, `report.md`,
+`recipe.yaml` (written once, for training) and `work/` (populations and the blocks made from them; safe to delete when all is done).
 """
 
 from __future__ import annotations
@@ -121,6 +121,27 @@ def prepare(order: Order) -> tuple[Schema, Path]:
     return schema, path
 
 
+RECIPE = """\
+# Trains an adapter on the pairs beside this file: mnemosyne train THIS_FILE --dry-run, then without. Yours from now on.
+name: {name}
+base: qwen2.5-coder-0.5b-instruct
+data:
+  - path: pairs.jsonl.gz
+  # - path: checked.jsonl.gz        # pairs that you wrote: mnemosyne synth … --check FILE
+# With questions of your own that training does not see, the best checkpoint is chosen by the rows of its answers:
+# validation: {{path: my-questions.jsonl, database: "sqlite:///my-lims.db", questions: 40, minutes: 20, patience: 4}}
+select: loss                        # with validation: execution
+rank: 16
+alpha: 32
+learning_rate: 2e-4
+warmup: 0.1
+batch: 32
+group_size: 16
+epochs: 2
+"""
+"""The recipe that is written once beside the pairs."""
+
+
 def _put(path: Path, text: str) -> None:
     """Write a text, whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -197,6 +218,8 @@ def _synthesise(
     )
     page += verification_page("Verification", made) + "\n" + coverage_page("Coverage", cover(made.examples, schema))
     _put(order.folder / "report.md", page)
+    if made.examples and not (recipe_file := order.folder / "recipe.yaml").exists():
+        _put(recipe_file, RECIPE.format(name=name.rpartition("/")[2]))
     return made
 
 
