@@ -16,6 +16,7 @@ import psycopg
 import pytest
 
 from mnemosyne.databases import Database, Limits, open_database
+from mnemosyne.errors import SettingsError
 from mnemosyne.guard.query import Dialect, SafeQuery
 from mnemosyne.results import Failure, Result
 
@@ -269,9 +270,12 @@ def test_the_memory_limit_of_one_query_holds_for_this_query(duckdb_copy: Path) -
 def test_no_memory_setting_means_no_limit_at_all(duckdb_copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for written in ("-1", "0"):
         monkeypatch.setenv("MNEMOSYNE_MEMORY_MB", written)
-        opened = open_database(f"duckdb:///{duckdb_copy}")
-        assert memory(opened, Limits(memory_mb=int(written) - 5)) == "1.0 MiB"
-        opened.close()
+        with pytest.raises(SettingsError, match="has no meaning"):
+            open_database(f"duckdb:///{duckdb_copy}")
+    monkeypatch.delenv("MNEMOSYNE_MEMORY_MB")
+    opened = open_database(f"duckdb:///{duckdb_copy}")
+    assert memory(opened, Limits(memory_mb=-5)) == "1.0 MiB"
+    opened.close()
 
 
 COSTLY = "mn_regexp(mn_repeat('a', 28) || 'b' || sample_id, '(a|aa)+$')"
