@@ -274,7 +274,7 @@ def test_no_memory_setting_means_no_limit_at_all(duckdb_copy: Path, monkeypatch:
             open_database(f"duckdb:///{duckdb_copy}")
     monkeypatch.delenv("MNEMOSYNE_MEMORY_MB")
     opened = open_database(f"duckdb:///{duckdb_copy}")
-    assert memory(opened, Limits(memory_mb=-5)) == "1.0 MiB"
+    assert memory(opened, Limits(memory_mb=-5)) == "1.0 GiB"  # limits that do not say: the setting's
     opened.close()
 
 
