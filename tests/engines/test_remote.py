@@ -170,6 +170,7 @@ def test_many_prompts_are_asked_at_the_same_time(server: Server, settings: Setti
         found = dict(engine.complete_many(prompts))
     assert {index: answers[0].text for index, answers in found.items()} == {n: f"Question {n}" for n in range(8)}
 
+
 class TestFailures:
     @pytest.mark.parametrize("status", [0, 429, 500, 503])
     def test_a_passing_failure_is_tried_again(self, server: Server, settings: Settings, status: int) -> None:
