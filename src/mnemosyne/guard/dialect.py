@@ -13,6 +13,7 @@ from sqlglot import exp
 
 from mnemosyne.guard import (
     collations,
+    comparisons,
     scales,
     shapes,
     sqlite_aggregates,
@@ -49,6 +50,7 @@ _HINT = "Say it with simpler SQL."
 def _to_sqlite(tree: exp.Expression, schema: Schema) -> exp.Expression:
     tree = sqlite_queries.reshape(shapes.plain(tree))
     annotate(tree, schema)
+    comparisons.refuse_dates_beside_numbers(tree)
     scales.declare(tree, schema)
     tree = rewrite(tree, _SQLITE)
     sqlite_queries.finish(tree)
