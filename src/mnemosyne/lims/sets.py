@@ -131,7 +131,9 @@ _NEUTRAL = {
     "guard": ("sqlite_*.py", "policy.py", "narrow.py", "visible.py", "showing.py", "idioms.py"),
     "databases": ("sqlite*.py", "postgres*.py", "embedded.py", "places.py"),
     "schema": ("describing.py",),
-    "grounding": ("clauses.py", "confidence.py", "doubts.py", "scope.py", "store.py", "tables.py", "understood.py", "unknown.py"),
+    "grounding": (
+        "clauses.py", "confidence.py", "doubts.py", "scope.py", "store.py", "tables.py", "understood.py", "unknown.py",
+    ),
     "data/grounding": ("concepts.yaml", "confidence.json"),
 }  # fmt: skip
 """Files of these that put blocks together, report, write, or serve other databases and questions that are asked."""
