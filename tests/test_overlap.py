@@ -3,7 +3,7 @@
 import pytest
 
 from mnemosyne.datasets import Example
-from mnemosyne.datasets.overlap import NeighbourIndex, OverlapIndex, normal_question, sql_skeleton
+from mnemosyne.datasets.overlap import NeighbourIndex, OverlapIndex, normal_question, sql_form, sql_skeleton
 
 PROTECTED = [
     Example(
@@ -45,6 +45,36 @@ def test_a_skeleton_remembers_tables_columns_and_clauses() -> None:
     assert sql_skeleton("SELECT status FROM worksheets WHERE priority = 'Urgent'") != base
 
 
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("SELECT a FROM t WHERE b = 1 AND c IS NULL", "SELECT t.a FROM t WHERE c IS NULL AND 2 = b"),
+        ("SELECT a, b FROM t WHERE c = 'x'", "SELECT b, a AS first FROM t WHERE c = 'y'"),
+        ("SELECT a FROM t WHERE d >= DATE '2025-01-01'", "SELECT a FROM t WHERE d >= '2024-06-01'"),
+        ("SELECT a FROM t WHERE d >= CURRENT_DATE - INTERVAL '6 months'", "SELECT a FROM t WHERE d >= CURRENT_DATE - 7"),
+        ("SELECT x.a FROM t x JOIN u y ON x.k = y.k", "SELECT u.a FROM u JOIN t ON u.k = t.k"),
+        ("WITH n AS (SELECT a FROM t) SELECT n.a FROM n", "WITH m AS (SELECT a FROM t) SELECT a FROM m"),
+    ],
+)
+def test_a_form_forgets_the_order_of_writing(one: str, other: str) -> None:
+    assert sql_form(one) == sql_form(other)
+    assert sql_skeleton(one) != sql_skeleton(other) or "WITH" in one
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        "SELECT a FROM t WHERE b = 1 OR c IS NULL",
+        "SELECT a FROM t WHERE b > 1 AND c IS NULL",
+        "SELECT DISTINCT a FROM t WHERE b = 1 AND c IS NULL",
+        "SELECT a FROM u WHERE b = 1 AND c IS NULL",
+        "SELECT COUNT(a) FROM t WHERE b = 1 AND c IS NULL",
+    ],
+)
+def test_a_form_remembers_what_is_asked(other: str) -> None:
+    assert sql_form("SELECT a FROM t WHERE b = 1 AND c IS NULL") != sql_form(other)
+
+
 def test_text_that_is_not_sql_is_its_own_skeleton() -> None:
     assert sql_skeleton("SELECT FROM ((") == "select from (("
 
@@ -54,7 +84,7 @@ def test_text_that_is_not_sql_is_its_own_skeleton() -> None:
     [
         (example("which clients sent us RAW MILK in the last 30 days, without a single failure"), "question"),
         (example("So which clients sent us raw milk in the last week?"), "n-gram"),
-        (example("New question", PROTECTED[0].sql.replace("Raw Milk", "Raw Meat")), "skeleton"),
+        (example("New question", PROTECTED[0].sql.replace("Raw Milk", "Raw Meat")), "form"),
         (example("Which clients sent raw milk?", "SELECT client_name FROM clients"), ""),
     ],
 )

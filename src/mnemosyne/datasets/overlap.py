@@ -60,6 +60,43 @@ def sql_skeleton(sql: str, dialect: str = "postgres") -> str:
     return tree.sql(dialect="postgres", normalize_functions="upper", comments=False)
 
 
+_WRITING = frozenset(
+    "Alias TableAlias Identifier CTE Subquery Paren Cast DataType Placeholder Select From Where Ordered Tuple Var".split()
+)
+"""Nodes that stand for how a query is written; what they hold is counted."""
+
+
+def sql_form(sql: str, dialect: str = "postgres") -> str:
+    """The parts of a query without their order: queries that say the same in another order of writing share it.
+
+    Literals and intervals become `?`; qualifiers, aliases and the names of CTEs go; the rest is counted, not placed. Two
+    different queries may share a form (`a - b`, `b - a`): meant for keeping training apart from evaluation, where a pair
+    too many is left out rather than one too few.
+    """
+    import sqlglot
+    from sqlglot import exp
+
+    try:
+        tree = sqlglot.parse_one(sql, read=dialect)
+    except (sqlglot.errors.SqlglotError, RecursionError):
+        return " ".join(sorted(sql.lower().split()))
+    own = {node.alias.lower() for node in tree.find_all(exp.CTE, exp.Subquery, exp.Alias) if node.alias}
+    parts: list[str] = []
+    for node in tree.walk(prune=lambda node: isinstance(node, (exp.Interval, exp.Literal))):
+        if isinstance(node, (exp.Literal, exp.Interval, exp.Boolean)):
+            parts.append("?")
+        elif isinstance(node, exp.Between):
+            parts += ["GTE", "LTE", "And"]
+        elif isinstance(node, (exp.Column, exp.Table)):
+            name = node.name.lower()
+            parts.append("own" if name in own else name)
+        elif isinstance(node, exp.Anonymous):
+            parts.append(node.name.lower())
+        elif type(node).__name__ not in _WRITING:
+            parts.append(type(node).__name__)
+    return " ".join(sorted(parts))
+
+
 @dataclass(frozen=True, slots=True)
 class Neighbour:
     """The example that a question is most like."""
@@ -85,17 +122,17 @@ class OverlapIndex:
             self._questions.add(normal)
             self._ngrams.update(_ngrams(normal))
             if skeletons and example.sql:
-                self._skeletons.add(sql_skeleton(example.sql, example.dialect))
+                self._skeletons.add(sql_form(example.sql, example.dialect))
 
     def reason(self, example: Example) -> str:
-        """Why the example overlaps (`question`, `n-gram`, `skeleton`), or an empty text."""
+        """Why the example overlaps (`question`, `n-gram`, `form`), or an empty text."""
         normal = normal_question(example.question)
         if normal in self._questions:
             return "question"
         if not self._ngrams.isdisjoint(_ngrams(normal)):
             return "n-gram"
-        if self._skeletons and sql_skeleton(example.sql, example.dialect) in self._skeletons:
-            return "skeleton"
+        if self._skeletons and sql_form(example.sql, example.dialect) in self._skeletons:
+            return "form"
         return ""
 
 

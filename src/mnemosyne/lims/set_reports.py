@@ -8,7 +8,7 @@ from importlib import resources
 from pathlib import Path
 
 from mnemosyne.datasets import Example, read_examples
-from mnemosyne.datasets.overlap import NeighbourIndex, sql_skeleton
+from mnemosyne.datasets.overlap import NeighbourIndex, sql_form
 from mnemosyne.lims import sets
 from mnemosyne.lims.contract import schema
 from mnemosyne.synthesis.block import TIERS
@@ -25,7 +25,7 @@ def write(made: dict[str, Made], docs: Path) -> None:
     put(folder / "coverage.md", "# What the generated sets cover\n\n" + "\n".join(pages))
     pages = [verification_page(name, one) for name, one in made.items()]
     put(folder / "verification.md", "# How the generated sets were verified\n\n" + "\n".join(pages))
-    training = {"lab-train": made["lab-train"].examples, "lab-written": shipped("lab-written")}
+    training = {name: made[name].examples for name in ("lab-train", "lab-579")} | {"lab-written": shipped("lab-written")}
     put(docs / "leakage.md", leakage_page(training, sets.written()))
     plots(made["lab-train"].examples, folder)
 
@@ -43,24 +43,25 @@ def shipped(name: str) -> list[Example]:
 
 
 def leakage_page(training: Mapping[str, Sequence[Example]], evaluation: Sequence[Example]) -> str:
-    """For each evaluation question the nearest training question and its similarity; shared skeletons per set."""
+    """For each evaluation question the nearest training question and its similarity; shared forms per set."""
     index = NeighbourIndex([example for examples in training.values() for example in examples])
-    skeletons = {name: {sql_skeleton(one.sql) for one in examples} for name, examples in training.items()}
+    forms = {name: {sql_form(one.sql) for one in examples} for name, examples in training.items()}
     lines = [
         f"# How near {' and '.join(training)} come to the evaluation sets",
         "",
         "Similarity is the share of three-letter pieces that two questions have in common (Jaccard, 0 to 1). Training",
-        "pairs that share a question, a run of eight words or a SQL skeleton with an evaluation question never enter.",
+        "pairs that share a question, a run of eight words or a SQL form (the parts of a query without their order, values and",
+        "lengths of time taken out) with an evaluation question never enter.",
     ]
     for name in sets.WRITTEN:
         questions = [example for example in evaluation if example.source == name]
         found = [(example, index.nearest(example.question)) for example in questions]
         scores = sorted(near.similarity if near else 0.0 for _, near in found)
-        own = [sql_skeleton(e.sql, e.dialect) for e in questions if e.sql]
-        shared = ", ".join(f"{sum(one in known for one in own)} with {name}" for name, known in skeletons.items())
+        own = [sql_form(e.sql, e.dialect) for e in questions if e.sql]
+        shared = ", ".join(f"{sum(one in known for one in own)} with {name}" for name, known in forms.items())
         lines += [
             "", f"## {name}", "",
-            f"{len(questions)} questions; SQL skeletons shared: {shared}. Similarity of the nearest "
+            f"{len(questions)} questions; SQL forms shared: {shared}. Similarity of the nearest "
             f"training question: median {scores[len(scores) // 2]:.2f}, "
             f"90th percentile {scores[int(len(scores) * 0.9)]:.2f}, highest {scores[-1]:.2f}.",
             "", "| id | question | nearest in training | similarity |", "|---|---|---|---:|",
