@@ -14,7 +14,7 @@ import pytest
 from mnemosyne.datasets import Example, fingerprint, hub
 from mnemosyne.datasets.overlap import OverlapIndex, normal_question
 from mnemosyne.datasets.postgres import NotPostgres, to_postgres
-from mnemosyne.datasets.public import Malformed, create_context, gretel, local_rows, spider, spider_schema
+from mnemosyne.datasets.public import Malformed, create_context, gretel, local_rows, recognised, spider, spider_schema
 from mnemosyne.datasets.quality import Rules, keep
 from mnemosyne.errors import DatasetError
 from mnemosyne.schema import Schema
@@ -118,10 +118,24 @@ def test_gretel_keeps_the_tables_of_a_context_with_inserts() -> None:
         "sql": "SELECT SUM(volume) FROM sales;",
         "sql_complexity": "aggregation",
     }
-    [example] = gretel([("here", row)], Malformed())
+    contexts: dict[str, str] = {}
+    [example] = gretel([("here", row)], Malformed(), contexts=contexts)
+    assert contexts == {"gretel-000000": row["sql_context"]}
     assert example.schema.startswith("CREATE TABLE sales")
     assert "INSERT" not in example.schema
     assert example.tags == ("sql_complexity:aggregation",)
+
+
+def test_a_set_is_recognised_by_its_first_well_formed_row_and_no_row_is_lost() -> None:
+    other = {"sql_prompt": "q", "sql_context": DDL, "sql": "SELECT 1"}
+    for rows, name in (
+        ([*BAD[::2], GOOD, other], "sql-create-context"),
+        ([{**other, "sql": " "}, BAD[0], other, GOOD], "gretel"),
+        ([BAD[0], {}], ""),
+    ):
+        found, again = recognised((f"row {n}", row) for n, row in enumerate(rows))
+        assert found == name
+        assert [row for _, row in again] == rows
 
 
 @pytest.fixture

@@ -138,6 +138,83 @@ def test_the_shipped_hashes_are_those_of_the_held_out_databases(spider: Path, tm
     assert all(len(digits) == 16 for digits in shipped)
 
 
+GRETEL = {
+    "sql_prompt": "Which films are there?",
+    "sql_context": f"{FILM}; INSERT INTO film (title, year) VALUES ('Heat', 1995), ('Ran', 1985);",
+    "sql": "SELECT title FROM film;",
+    "sql_complexity": "basic SQL",
+}
+
+
+def built(file: Path, *rows: dict[str, str]) -> tuple[list[Example], str]:
+    """What the command keeps of a local file, and says."""
+    file.write_text("".join(json.dumps(each) + "\n" for each in rows))
+    done = CliRunner().invoke(general.main, ["--context", str(file), "-o", str(file.parent / "out")])
+    assert done.exit_code == 0, done.output
+    return read_examples(file.parent / "out" / f"{file.stem}.jsonl.gz"), done.output
+
+
+def test_a_local_file_of_gretel_is_read_as_such(tmp_path: Path) -> None:
+    (kept,), said = built(tmp_path / "mine.jsonl", {"note": "no row"}, GRETEL)
+    assert "mine.jsonl: read as gretel (sql_prompt, sql_context, sql)" in said
+    assert "malformed 1" in said
+    assert (kept.id, kept.sql, kept.source) == ("mine-000001", "SELECT title FROM film", "mine")
+    assert kept.tags == ("sql_complexity:basic SQL",)
+    assert "INSERT" not in kept.schema
+
+
+def test_which_reader_was_chosen_is_said_and_that_none_fits(tmp_path: Path) -> None:
+    kept, said = built(tmp_path / "context.jsonl", row("Titles?"), GRETEL)
+    assert "context.jsonl: read as sql-create-context (question, context, answer)" in said
+    assert len(kept) == 1
+    kept, said = built(tmp_path / "spiders.jsonl", {**row("Titles?"), "overlap": "spider_train"})
+    assert "spiders.jsonl: read as sql-create-context" in said
+    assert not kept
+    kept, said = built(tmp_path / "other.jsonl", {"prompt": "Titles?", "sql": "SELECT 1"})
+    assert "no row has the fields of a known set, which are question, context, answer (sql-create-context); " in said
+    assert not kept
+
+
+def test_golds_of_sets_without_data_are_run(tmp_path: Path) -> None:
+    golds = {
+        "Sum?": "SELECT SUM(title) FROM film",
+        "'old'?": "SELECT title FROM film WHERE year = 'old'",
+        "Titles?": "SELECT title FROM film",
+    }
+    rows = [{"question": question, "context": FILM, "answer": sql} for question, sql in golds.items()]
+    kept, said = built(tmp_path / "films.jsonl", *rows)
+    assert [example.question for example in kept] == ["Titles?"]
+    assert "left out      2  does not run on its schema" in said
+    kept, said = built(
+        tmp_path / "mine.jsonl",
+        GRETEL,
+        {**GRETEL, "sql_prompt": "Which 'Jaws'?", "sql": "SELECT title FROM film WHERE title = 'Jaws'"},
+    )
+    assert [example.question for example in kept] == ["Which films are there?"]
+    assert "left out      1  empty result" in said
+
+
+def test_the_cap_draws_from_the_whole_of_a_hub_set_and_a_cut_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The sets of the hub have 78,577 and 105,851 rows."""
+    limits = []
+
+    def rows(name: str, *, limit: int) -> Iterator[tuple[str, dict[str, str]]]:
+        limits.append(limit)
+        yield from [(f"row {n}", row(f"Titles of {n}?")) for n in range(5)][:limit]
+
+    monkeypatch.setattr(general.hub, "rows", rows)
+    command = ["--hub", "sql-create-context", "-o", str(tmp_path)]
+    done = CliRunner().invoke(general.main, command)
+    assert min(limits) > 105_851
+    assert "were read" not in done.output
+    monkeypatch.setattr(general, "MOST", 3)
+    done = CliRunner().invoke(general.main, command)
+    assert len(read_examples(tmp_path / "sql-create-context.jsonl.gz")) == limits[-1] == 3
+    assert "sql-create-context: only the first 3 rows were read" in done.output
+
+
 def test_sets_are_called_by_their_file_and_rows_by_their_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -6,6 +6,7 @@ that `hub.rows` streams. A malformed row is counted and listed, never fatal; a f
 
 from __future__ import annotations
 
+import itertools
 import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
@@ -48,18 +49,48 @@ Row = tuple[str, Mapping[str, Any]]
 """A place to name in a message, and the row."""
 
 
+FIELDS = {
+    "sql-create-context": {"question": "question", "schema": "context", "sql": "answer"},
+    "gretel": {"question": "sql_prompt", "schema": "sql_context", "sql": "sql"},
+}
+"""What each set calls the question, the DDL and the gold."""
+
+
 def create_context(
-    rows: Iterable[Row], malformed: Malformed, *, source: str = "sql-create-context"
+    rows: Iterable[Row],
+    malformed: Malformed,
+    *,
+    source: str = "sql-create-context",
+    contexts: dict[str, str] | None = None,
 ) -> Iterator[Example]:
-    """Rows of `question`, `context` (DDL), `answer`: sql-create-context and WikiSQL-shaped files."""
-    names = {"question": "question", "schema": "context", "sql": "answer"}
-    yield from _from_rows(rows, malformed, names, source=source)
+    """Rows of `question`, `context` (DDL), `answer`: sql-create-context and WikiSQL-shaped files.
+
+    A context that inserts rows is also put into `contexts`, under the example's id.
+    """
+    yield from _from_rows(rows, malformed, FIELDS["sql-create-context"], source=source, contexts=contexts)
 
 
-def gretel(rows: Iterable[Row], malformed: Malformed) -> Iterator[Example]:
-    """Rows of gretelai/synthetic_text_to_sql; the INSERTs of a context are left out, its tables kept."""
-    names = {"question": "sql_prompt", "schema": "sql_context", "sql": "sql"}
-    yield from _from_rows(rows, malformed, names, source="gretel", tag_fields=("sql_complexity", "domain"))
+def gretel(
+    rows: Iterable[Row], malformed: Malformed, *, source: str = "gretel", contexts: dict[str, str] | None = None
+) -> Iterator[Example]:
+    """Rows of gretelai/synthetic_text_to_sql; a context that inserts rows is also put into `contexts`, as above."""
+    tags = ("sql_complexity", "domain")
+    yield from _from_rows(rows, malformed, FIELDS["gretel"], source=source, tag_fields=tags, contexts=contexts)
+
+
+READERS = {"sql-create-context": create_context, "gretel": gretel}
+"""What reads the rows of each set that has the DDL in the row."""
+
+
+def recognised(rows: Iterable[Row]) -> tuple[str, Iterator[Row]]:
+    """The set whose fields the first well-formed row has, and all the rows; an empty text when no row has any set's."""
+    rows, passed = iter(rows), []
+    for row in rows:
+        passed.append(row)
+        for name, fields in FIELDS.items():
+            if not _missing(row[1], fields):
+                return name, itertools.chain(passed, rows)
+    return "", iter(passed)
 
 
 def spider(folder: Path | str, malformed: Malformed, *, exclude: Iterable[str] = ()) -> Iterator[Example]:
@@ -172,13 +203,13 @@ def _from_rows(
     *,
     source: str,
     tag_fields: tuple[str, ...] = (),
+    contexts: dict[str, str] | None = None,
 ) -> Iterator[Example]:
     for number, (place, row) in enumerate(rows):
-        values = {ours: row.get(theirs) for ours, theirs in names.items()}
-        missing = [names[ours] for ours, value in values.items() if not isinstance(value, str) or not value.strip()]
-        if missing:
+        if missing := _missing(row, names):
             malformed.add(place, f"needs {', '.join(missing)}")
             continue
+        values = {ours: row[theirs] for ours, theirs in names.items()}
         try:
             ddl = Schema.from_ddl(str(values["schema"])).to_ddl()
         except SchemaError as error:
@@ -186,6 +217,13 @@ def _from_rows(
             continue
         tags = tuple(f"{name}:{row[name]}" for name in tag_fields if row.get(name))
         sql = str(values["sql"]).strip().removesuffix(";").strip()
-        yield Example(
-            f"{source}-{number:06d}", str(values["question"]).strip(), sql, ddl, "sqlite", tags=tags, source=source
-        )
+        example_id = f"{source}-{number:06d}"
+        if contexts is not None and "insert" in str(values["schema"]).lower():
+            contexts[example_id] = str(values["schema"])
+        yield Example(example_id, str(values["question"]).strip(), sql, ddl, "sqlite", tags=tags, source=source)
+
+
+def _missing(row: Mapping[str, Any], names: Mapping[str, str]) -> list[str]:
+    """Fields of a set that a row does not have as text."""
+    found = {name: row.get(name) for name in names.values()}
+    return [name for name, value in found.items() if not isinstance(value, str) or not value.strip()]

@@ -1,7 +1,7 @@
 """General SQL for replay: Spider's training databases, sql-create-context and WikiSQL, checked and in PostgreSQL.
 
 A model that sees only one laboratory forgets the rest. These rows are kept only when their
-PostgreSQL form returns the gold's rows (Spider) or passes the guard on its schema (sets without data), and
+PostgreSQL form returns the gold's rows (Spider) or runs on its schema (sets without data, `trial.py`), and
 when they share nothing with any evaluation question. Questions of Spider's held-out databases are left out of every
 set, with or without Spider's folder: their hashes come with the package.
 
@@ -15,8 +15,8 @@ import json
 import random
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import replace
-from functools import partial
 from importlib.resources import files
 from pathlib import Path
 
@@ -27,18 +27,22 @@ from mnemosyne.databases import Database, Limits, open_database
 from mnemosyne.datasets import Example, fingerprint, hub, read_examples, write_examples
 from mnemosyne.datasets.overlap import OverlapIndex, normal_question
 from mnemosyne.datasets.postgres import NotPostgres, to_postgres
-from mnemosyne.datasets.public import CAP, HUB, Malformed, Row, create_context, gretel, local_rows, spider
+from mnemosyne.datasets.public import FIELDS, HUB, READERS, Malformed, Row, local_rows, recognised, spider
 from mnemosyne.datasets.quality import Report, Rules, keep
 from mnemosyne.errors import DatasetError, MnemosyneError
 from mnemosyne.guard.query import Dialect, SafeQuery
 from mnemosyne.results import Result, same
 from mnemosyne.schema import Schema
+from mnemosyne.training.trial import EMPTY, Trial
 
 WRITTEN: tuple[Dialect, Dialect] = ("sqlite", "postgres")
 """Dialects of a Spider gold and of its rewritten form."""
 
 LIMITS = Limits(timeout_seconds=5)
 """A gold that runs longer is not worth its place."""
+
+MOST = 200_000
+"""Rows of a hub set that are read, so that the cap draws from the whole set: the known ones have 78,577 and 105,851."""
 
 SHOWN = 10
 """Malformed rows of one set that are printed at most."""
@@ -91,15 +95,8 @@ def _differs(database: Database, schema: Schema, gold: str, sql: str) -> str:
     if not isinstance(first, Result) or not isinstance(second, Result):
         return "does not run"
     if not first.rows:
-        return "empty result"
+        return EMPTY
     return "" if same(first, second) else "other rows as PostgreSQL"
-
-
-def refused_by_guard(example: Example) -> str:
-    """Why the guard refuses the gold of a set without data on its schema, else empty. Nothing is run."""
-    schema = Schema.from_ddl(example.schema)
-    checked = guard.check(example.sql, schema, target="postgres", written="postgres")
-    return "" if isinstance(checked, SafeQuery) else f"guard: {checked.code}"
 
 
 def in_postgres(examples: Iterable[Example], report: Report) -> Iterator[Example]:
@@ -238,8 +235,8 @@ def main(
         raise click.ClickException(f"{error}\n{error.hint}".strip()) from None
 
 
-Read = Callable[[Malformed], Iterator[Example]]
-"""A set's examples; malformed rows are counted."""
+Read = Callable[[Malformed, dict[str, str]], Iterator[Example]]
+"""A set's examples; malformed rows are counted, contexts that insert rows are kept by the id of their example."""
 
 
 def build(
@@ -253,9 +250,10 @@ def build(
         spider_rows, ddl_of = _build_spider(spider_folder, output, rules, protected)
     others: list[Example] = []
     for name, read in sets.items():
-        malformed, report = Malformed(), Report()
-        rewritten = in_postgres(without_held_out(read(malformed), report), report)
-        kept, kept_report = keep(rewritten, rules, execute=refused_by_guard, protected=protected)
+        malformed, report, contexts = Malformed(), Report(), dict[str, str]()
+        rewritten = in_postgres(without_held_out(read(malformed, contexts), report), report)
+        with closing(Trial(contexts)) as trial:
+            kept, kept_report = keep(rewritten, rules, execute=trial, protected=protected)
         others += kept
         _save(output / f"{name}.jsonl.gz", kept, [report, kept_report], malformed)
     mixed = mixture(spider_rows, ddl_of, others, per_schema=per_schema, of_others=of_others, seed=seed)
@@ -280,7 +278,7 @@ def _build_spider(
 
 
 def named_sets(context_files: Sequence[Path], hub_names: Sequence[str]) -> dict[str, Read]:
-    """Sets without data by the names of their outputs: local files in the shape of sql-create-context, and hub sets.
+    """Sets without data by the names of their outputs: local files, each read by the fields of its rows, and hub sets.
 
     Raises:
         DatasetError: two of them, or one and an output that is always written, have the same name.
@@ -307,15 +305,34 @@ def set_name(path: Path) -> str:
 def _local(path: Path) -> tuple[str, Read]:
     name = set_name(path)
 
-    def read(malformed: Malformed) -> Iterator[Example]:
-        return create_context(without_spider(local_rows(path, malformed)), malformed, source=name)
+    def read(malformed: Malformed, contexts: dict[str, str]) -> Iterator[Example]:
+        kind, rows = recognised(local_rows(path, malformed))
+        if kind:
+            click.echo(f"{path.name}: read as {kind} ({', '.join(FIELDS[kind].values())})")
+        else:
+            shapes = "; ".join(f"{', '.join(fields.values())} ({name})" for name, fields in FIELDS.items())
+            click.echo(f"{path.name}: no row has the fields of a known set, which are {shapes}")
+        return READERS[kind or next(iter(READERS))](without_spider(rows), malformed, source=name, contexts=contexts)
 
     return name, read
 
 
 def _streamed(name: str) -> tuple[str, Read]:
-    reader = gretel if name == "gretel" else create_context
-    return name, partial(reader, without_spider(hub.rows(name, limit=4 * CAP)))
+    def read(malformed: Malformed, contexts: dict[str, str]) -> Iterator[Example]:
+        rows = without_spider(_counted(name, hub.rows(name, limit=MOST)))
+        return READERS[name](rows, malformed, source=name, contexts=contexts)
+
+    return name, read
+
+
+def _counted(name: str, rows: Iterable[Row]) -> Iterator[Row]:
+    """The rows; when there are as many as are read at most, that is said."""
+    count = 0
+    for row in rows:
+        count += 1
+        yield row
+    if count >= MOST:
+        click.echo(f"{name}: only the first {count:,} rows were read")
 
 
 def _save(path: Path, kept: list[Example], reports: list[Report], malformed: Malformed) -> None:
