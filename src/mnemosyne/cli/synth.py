@@ -48,6 +48,10 @@ if TYPE_CHECKING:
     "--check", "written", type=click.Path(exists=True, dir_okay=False, path_type=Path), metavar="PAIRS.jsonl",
     help="Make none: judge pairs that you wrote (question, sql); those that pass go to OUTPUT/checked.jsonl.gz.",
 )  # fmt: skip
+@click.option(
+    "--protect", multiple=True, type=click.Path(exists=True, dir_okay=False, path_type=Path), metavar="PAIRS.jsonl",
+    help="Your evaluation questions (question, sql): no pair that is near one of them is made, or passes --check.",
+)  # fmt: skip
 @click.option("--quiet", "-q", is_flag=True, help="No progress.")
 def command(
     url: str,
@@ -64,6 +68,7 @@ def command(
     name: str,
     model: str | None,
     written: Path | None,
+    protect: tuple[Path, ...],
     quiet: bool,
 ) -> int:
     """Synthesise verified question-SQL pairs for the schema of a database.
@@ -83,7 +88,7 @@ def command(
         (today or datetime.now()).date(), name, workers, ray,
     )  # fmt: skip
     if written is not None:
-        return _check(own.check(order, written, Linker, _remark), output)
+        return _check(own.check(order, written, Linker, _remark, protect), output)
     _, file = own.prepare(order)
     if only_draft:
         click.echo(f"The lexicon is {file}. Edit it, then run the same command without --draft.")
@@ -91,14 +96,14 @@ def command(
     started = time.perf_counter()
     remarks: list[str] = []
     with _progress(quiet) as progress:
-        made = own.synthesise(order, progress, Linker, remarks.append)
+        made = own.synthesise(order, progress, Linker, remarks.append, protect)
     for remark in remarks:
         _remark(remark)
     told = 100 * made.told_apart.total() / max(1, made.tried.total())
     click.echo(f"{len(made.examples):,} pairs in {time.perf_counter() - started:.0f} s: {output / 'pairs.jsonl.gz'}")
     click.echo(f"{told:.1f} % of {made.tried.total():,} neighbours told apart. Report: {output / 'report.md'}")
     if model is not None:
-        kept, asked = own.reword(order, made, model)
+        kept, asked = own.reword(order, made, model, protect)
         click.echo(f"{kept:,} of {asked:,} paraphrases kept: {output / 'paraphrases.jsonl.gz'}")
     if made.examples:
         click.echo(f"Train on them: mnemosyne train {output / 'recipe.yaml'} --dry-run")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import date
@@ -31,6 +31,7 @@ from mnemosyne.synthesis.drafting import draft
 from mnemosyne.synthesis.generate import Made, Progress, generate
 from mnemosyne.synthesis.order import Order
 from mnemosyne.synthesis.pools import Privacy, read_pools
+from mnemosyne.synthesis.protecting import index_of, mark_of, read_protected
 from mnemosyne.synthesis.report import cover, coverage_page, verification_page
 from mnemosyne.synthesis.verify import Verifier
 from mnemosyne.synthesis.world import World
@@ -68,6 +69,8 @@ class SchemaRecipe:
     """Gives hints as answering does: called with (database, schema), has `hints`. None leaves hints empty."""
     name: str = ""
     """Name of the schema in the examples; empty for the lexicon's."""
+    protected: tuple[Example, ...] = ()
+    """Pairs of an evaluation, which no pair may be near."""
 
     def __call__(self) -> Maker:
         """A maker of pairs for this schema."""
@@ -78,9 +81,8 @@ class SchemaRecipe:
         links: list[Link] = []
         if self.linker is not None and not self.privacy.disguise:
             links = [self.linker(database, self.schema, self.privacy).hints for database in databases]
-        return Maker(
-            self.plan, World(self.schema, words, pools, self.today), Verifier(databases, self.schema, self.today), links
-        )
+        world, verifier = World(self.schema, words, pools, self.today), Verifier(databases, self.schema, self.today)
+        return Maker(self.plan, world, verifier, links, index_of(self.protected))
 
 
 def own_schema(url: str) -> Schema:
@@ -184,37 +186,54 @@ def checked_name(name: str) -> str:
 
 
 def synthesise(
-    order: Order, progress: Progress | None = None, linker: Any = None, remark: Remark | None = None
+    order: Order,
+    progress: Progress | None = None,
+    linker: Any = None,
+    remark: Remark | None = None,
+    protect: Iterable[Path] = (),
 ) -> Made:
     """Pairs for a database, with their report, in a folder.
 
-    `remark` is called with what a person should know of the populations. Raises LexiconError, SchemaError,
-    SettingsError, DatabaseError.
+    `remark` is called with what a person should know of the populations; `protect` are files of evaluation pairs, which no
+    pair may be near. Raises DatasetError, LexiconError, SchemaError, SettingsError, DatabaseError.
     """
+    protected = read_protected(protect)
     schema, file = prepare(order)
     text = lexicons.text_of(file)
     name = checked_name(order.name or lexicons.parse(text, schema, where=file.name).name)
     with _alone(order.folder):
-        return _synthesise(order, schema, text, name, progress, linker, remark)
+        return _synthesise(order, schema, text, name, progress, linker, remark, protected)
 
 
 def _synthesise(
-    order: Order, schema: Schema, text: str, name: str, progress: Progress | None, linker: Any, remark: Remark | None
+    order: Order,
+    schema: Schema,
+    text: str,
+    name: str,
+    progress: Progress | None,
+    linker: Any,
+    remark: Remark | None,
+    protected: tuple[Example, ...],
 ) -> Made:
     """Populations, blocks, pairs and report."""
     found = copies(order, schema)
     _say(found, remark)
     schema = shown(schema, disguised(order.privacy, schema))
     plan = Plan(seed=order.seed, source=name, block=50 if order.count >= 200 else 10)
-    recipe = SchemaRecipe(schema, text, tuple(map(str, found.files)), plan, order.privacy, order.clock, linker, name)
-    mark = hashlib.sha256(repr((__version__, text, plan, linker is not None)).encode()).hexdigest()[:12]
+    recipe = SchemaRecipe(
+        schema, text, tuple(map(str, found.files)), plan, order.privacy, order.clock, linker, name, protected
+    )
+    decides = (__version__, text, plan, linker is not None, *mark_of(protected))
+    mark = hashlib.sha256(repr(decides).encode()).hexdigest()[:12]
     work = found.folder / f"blocks-{mark}"
     made = generate(recipe, plan, order.count, work=work, workers=order.workers, ray=order.ray, progress=progress)
     write_examples(order.folder / "pairs.jsonl.gz", made.examples)
     write_schema(order.folder, name, schema)
     page = (
         f"# {len(made.examples):,} pairs for {name}\n\nSeed {order.seed}, fingerprint {fingerprint(made.examples)}, "
-        f"CURRENT_DATE frozen at {recipe.today}.\n\n{found.page()}\n"
+        f"CURRENT_DATE frozen at {recipe.today}."
+        + (f" Kept apart from {len(protected):,} protected pairs." if protected else "")
+        + f"\n\n{found.page()}\n"
     )
     page += verification_page("Verification", made) + "\n" + coverage_page("Coverage", cover(made.examples, schema))
     _put(order.folder / "report.md", page)
@@ -229,10 +248,12 @@ def _say(found: Copies, remark: Remark | None) -> None:
             remark(line)
 
 
-def check(order: Order, pairs: Path, linker: Any = None, remark: Remark | None = None) -> Iterator[Checked]:
+def check(
+    order: Order, pairs: Path, linker: Any = None, remark: Remark | None = None, protect: Iterable[Path] = ()
+) -> Iterator[Checked]:
     """Judge pairs that people wrote, on the populations of `synthesise`; those that pass go to `checked.jsonl.gz`.
 
-    `pairs` is JSON Lines of `question`, `sql` (PostgreSQL) and perhaps `tier`. The file is written when the last verdict has
+    `pairs` is JSON Lines of `question`, `sql` (PostgreSQL) and perhaps `tier`; `protect` as in `synthesise`. The file is written when the last verdict has
     been taken. Raises DatasetError, SchemaError, SettingsError, DatabaseError.
     """
     if order.privacy.disguise:
@@ -240,11 +261,12 @@ def check(order: Order, pairs: Path, linker: Any = None, remark: Remark | None =
             "--check judges pairs as they were written, with stored values in them, so --disguise can not hold for them.",
             hint="Leave --disguise out, and write no value into a pair that must not be read; --exclude is obeyed.",
         )
+    protected = read_protected(protect)
     schema = asked_schema(order)
     rows = list(try_lines(pairs))
     name = checked_name(order.name or _lexicon_name(order, schema))
     with _alone(order.folder):
-        yield from _check(order, schema, rows, name, pairs.name.split(".")[0], linker, remark)
+        yield from _check(order, schema, rows, name, pairs.name.split(".")[0], linker, remark, protected)
 
 
 def _check(
@@ -255,6 +277,7 @@ def _check(
     source: str,
     linker: Any,
     remark: Remark | None,
+    protected: tuple[Example, ...],
 ) -> Iterator[Checked]:
     """The verdict on every row; those that pass are written."""
     found = copies(order, schema)
@@ -266,7 +289,8 @@ def _check(
         if linker is not None:
             links = [linker(database, schema, order.privacy).hints for database in databases]
         verifier = Verifier(databases, schema, order.clock, most=CHECKED_NEIGHBOURS, careful=False)
-        for verdict in Checker(verifier, name, links=links, source=source).check(rows):
+        checker = Checker(verifier, name, links=links, protected=index_of(protected), source=source)
+        for verdict in checker.check(rows):
             if verdict.example is not None:
                 passed.append(verdict.example)
             yield verdict
@@ -288,13 +312,16 @@ def write_schema(folder: Path, name: str, schema: Schema) -> None:
     _put(folder / "schemas" / f"{name}.sql", schema.to_ddl() + "\n")
 
 
-def reword(order: Order, made: Made, model: str) -> tuple[int, int]:
-    """Write paraphrases by a local model, checked by execution; returns how many were kept, and asked for."""
+def reword(order: Order, made: Made, model: str, protect: Iterable[Path] = ()) -> tuple[int, int]:
+    """Write paraphrases by a local model, checked by execution; returns how many were kept, and asked for.
+
+    `protect` as in `synthesise`.
+    """
     from mnemosyne import settings
     from mnemosyne.engines import open_engine
     from mnemosyne.synthesis.paraphrase import Paraphraser
 
-    schema = asked_schema(order)
+    schema, protected = asked_schema(order), index_of(read_protected(protect))
     with _alone(order.folder):
         databases = [open_database(f"duckdb:///{file}") for file in copies(order, schema).files]
         try:
@@ -310,5 +337,7 @@ def reword(order: Order, made: Made, model: str) -> tuple[int, int]:
             for database in databases:
                 database.close()
         kept = [outcome.example for outcome in outcomes if outcome.example is not None]
+        if protected is not None:
+            kept = [example for example in kept if not protected.reason(example)]
         write_examples(order.folder / "paraphrases.jsonl.gz", kept)
     return len(kept), len(outcomes)
