@@ -125,6 +125,15 @@ def test_a_first_word_of_many_names_is_known() -> None:
     assert unknown.reason == "missing"
 
 
+def test_a_word_may_be_a_name_beyond_the_cap() -> None:
+    [table] = SHOP.tables[:1]
+    names = [f"{kind} Lamp" for kind in ("Oak", "Elm", "Ash", "Fir")]
+    known = Grounder(SHOP, ValueIndex.of([(table, table.columns[1], names)], SHOP)).scope
+    cut = Grounder(SHOP, ValueIndex.of([(table, table.columns[1], names)], SHOP, cap=4)).scope
+    assert known.judge("How many zephyr orders were there?") is not None
+    assert cut.judge("How many zephyr orders were there?") is None
+
+
 @pytest.mark.parametrize(("half", "caught"), [("design", 0.8), ("test", 0.65)])
 def test_questions_of_the_staff_are_given_back_or_answered(grounder: Grounder, half: str, caught: float) -> None:
     kinds = dict(STAFF[half])

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from mnemosyne.grounding.scope import Abstention
 from mnemosyne.grounding.values import ValueIndex
 
 if TYPE_CHECKING:
+    from sqlglot import exp
+
     from mnemosyne.guard.query import SafeQuery
 
 
@@ -18,15 +21,16 @@ def unstored(query: SafeQuery, values: ValueIndex) -> Abstention | None:
 
     try:
         tree = sqlglot.parse_one(query.source, read="postgres")
+        checked = list(sqlglot.parse_one(query.sql, read=query.dialect).find_all(exp.Table))
     except sqlglot.errors.SqlglotError:
         return None
-    aliases = {table.alias_or_name: table.name for table in tree.find_all(exp.Table)}
+    read = list(tree.find_all(exp.Table))
     for node in tree.find_all(exp.EQ, exp.In):
         column = node.this
         literals = node.expressions if isinstance(node, exp.In) else [node.expression]
         if not isinstance(column, exp.Column) or isinstance(node.parent, exp.Not):
             continue
-        tables = [aliases.get(column.table, column.table)] if column.table else list(aliases.values())
+        tables = [name for table in read if _is_of(column, table) for name in _full_names(table, checked)]
         for literal in literals:
             if not isinstance(literal, exp.Literal) or not literal.is_string:
                 continue
@@ -37,3 +41,16 @@ def unstored(query: SafeQuery, values: ValueIndex) -> Abstention | None:
                 said = literal.this.replace("'", "''")
                 return Abstention("value", (f"{table}.{column.name} = '{said}'",), near)
     return None
+
+
+def _is_of(column: exp.Column, table: exp.Table) -> bool:
+    """Whether a column as a query writes it can be one of a table."""
+    named = not column.table or column.table.lower() == table.alias_or_name.lower()
+    return named and (not column.db or column.db.lower() == table.db.lower())
+
+
+def _full_names(table: exp.Table, checked: Sequence[exp.Table]) -> list[str]:
+    """What the guard found a table to be: `analysts` may be `lab.analysts`, and `public.analysts` is `analysts`."""
+    same = [one for one in checked if one.name.lower() == table.name.lower()]
+    same = [one for one in same if one.db.lower() == table.db.lower()] or same
+    return [f"{one.db}.{one.name}" if one.db else one.name for one in same]

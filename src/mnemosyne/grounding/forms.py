@@ -133,7 +133,12 @@ def first_words(forms: Mapping[str, Sequence[Form]]) -> dict[str, list[Form]]:
 
 def is_of_people(table: str) -> bool:
     """Whether a table holds people, by its name."""
-    return bool({singular(normal(word)) for word in table.split("_")} & vocabulary("people"))
+    return bool(table_words(table) & vocabulary("people"))
+
+
+def table_words(table: str) -> set[str]:
+    """The words of a table's name in singular; its namespace, the part before the last dot, says nothing."""
+    return {singular(normal(word)) for word in table.rsplit(".", 1)[-1].split("_")}
 
 
 def add_beginnings(forms: dict[str, list[Form]], known: Synonyms, taken: Iterable[str]) -> None:

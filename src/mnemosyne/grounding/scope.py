@@ -84,6 +84,8 @@ class Scope:
         self._happenings = {stem(word) for word in columns} - tables - {"date", "time", "at", "on"}
         self._states = {stem(word) for table in schema.tables for word in _state_words(table)}
         concepts, self._vague = _concepts()
+        self._cut = values is not None and any("name" in column.lower() for _, column in values.cut)
+        """More names than are known: a word that nothing knows may be one of them."""
         self._missing = [concept for concept in concepts if not concept.covered_by & own]
 
     def judge(self, question: str) -> Abstention | None:
@@ -140,7 +142,9 @@ class Scope:
         found = [
             word
             for match in SUBJECT.finditer(text.lower())
-            if (word := match["of"] or match["word"]) and not self._is_plain(word)
+            if (word := match["of"] or match["word"])
+            and not self._is_plain(word)
+            and not (self._cut and match[0].startswith(("how many", "number of")))
         ]
         return Abstention("missing", tuple(dict.fromkeys(found))) if found else None
 
@@ -157,7 +161,7 @@ class Scope:
         return Abstention("missing", ("when", *dict.fromkeys(found))) if found else None
 
     def _unknown(self, text: str) -> Abstention | None:
-        if len(text.split()) > BRIEF:
+        if self._cut or len(text.split()) > BRIEF:
             return None
         found = unknown_words(text, lambda word: stem(word) in self._stored, self._spelt)
         found = [word for word in found if not _is_purpose(text, word)]

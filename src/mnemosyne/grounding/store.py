@@ -25,7 +25,7 @@ from mnemosyne.guard.policy import Policy
 from mnemosyne.schema import Column, Schema, Table
 from mnemosyne.settings import Settings
 
-FORMAT = 2
+FORMAT = 3
 """Of the file; another one is read anew."""
 
 MAX_AGE_SECONDS = 24 * 3600.0

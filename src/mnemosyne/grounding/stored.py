@@ -35,8 +35,9 @@ def stored_values(
 ) -> Iterator[tuple[Table, Column, list[str]]]:
     """Every text column that is not excluded, with its distinct values; a column that cannot be read is passed over.
 
-    `exclude` names columns as `table.column`, as a bare column, or a whole table as `table.*`. Under a policy only
-    its tables, columns and rows are read. `only` is the full name of the one table to read.
+    Fewer than `cap` values are all that the column has of at most `MAX_VALUE_CHARACTERS`; `cap` of them may be only
+    the first. `exclude` names columns as `table.column`, as a bare column, or a whole table as `table.*`; a table may
+    be named with its namespace. Under a policy only its tables, columns and rows are read. `only` is the full name of the one table to read.
     """
     left_out = {name.strip().lower() for name in exclude}
     seen = guard.visible(schema, policy, database.dialect)
@@ -47,8 +48,9 @@ def stored_values(
         for column in table.columns:
             if column.name in referring:
                 continue  # what it stores is stored, and found, where it refers to
-            names = {f"{table.name}.{column.name}".lower(), column.name.lower(), f"{table.name}.*".lower()}
-            if names & left_out or not is_text(column):
+            owners = {table.name, table.full_name}
+            names = {column.name, *(f"{owner}.{part}" for owner in owners for part in (column.name, "*"))}
+            if {name.lower() for name in names} & left_out or not is_text(column):
                 continue
             if values := _distinct(database, schema, table, column, cap, policy):
                 yield table, column, values
@@ -68,7 +70,8 @@ def _distinct(
     if column.values:
         return [value for value in column.values if isinstance(value, str)]
     name, source = _quote(column.name), ".".join(_quote(part) for part in table.full_name.split("."))
-    sql = f"SELECT DISTINCT {name} FROM {source} WHERE {name} IS NOT NULL ORDER BY {name} LIMIT {cap}"
+    kept = f"{name} > '' AND LENGTH({name}) <= {MAX_VALUE_CHARACTERS}"
+    sql = f"SELECT DISTINCT {name} FROM {source} WHERE {kept} ORDER BY {name} LIMIT {cap}"
     checked = guard.check(sql, schema, target=database.dialect, policy=policy)
     if not isinstance(checked, SafeQuery):
         return []
@@ -76,7 +79,8 @@ def _distinct(
     if not isinstance(outcome, Result):
         return []
     values = [row[0] for row in outcome.rows]
-    return [value for value in values if isinstance(value, str) and 0 < len(value) <= MAX_VALUE_CHARACTERS]
+    texts = [value for value in values if isinstance(value, str) and 0 < len(value) <= MAX_VALUE_CHARACTERS]
+    return [] if len(texts) < len(values) == cap else texts  # fewer than were read would pass for all that there are
 
 
 def _quote(name: str) -> str:

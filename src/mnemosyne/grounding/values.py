@@ -19,11 +19,20 @@ from pathlib import Path
 from mnemosyne import guard
 from mnemosyne.databases import Database
 from mnemosyne.grounding import synonyms as synonyms_file
-from mnemosyne.grounding.forms import Form, How, add_beginnings, add_codes, add_forms, first_words, shared_beginnings
+from mnemosyne.grounding.forms import (
+    Form,
+    How,
+    add_beginnings,
+    add_codes,
+    add_forms,
+    first_words,
+    shared_beginnings,
+    table_words,
+)
 from mnemosyne.grounding.names import Names
 from mnemosyne.grounding.passing import KINDS, is_chatter, is_entitled, is_optional, is_short_name, plain_words
 from mnemosyne.grounding.runs import Text
-from mnemosyne.grounding.stored import VALUES_PER_COLUMN, stored_values
+from mnemosyne.grounding.stored import MAX_VALUE_CHARACTERS, VALUES_PER_COLUMN, stored_values
 from mnemosyne.grounding.synonyms import normal, singular
 from mnemosyne.grounding.words import stem, vocabulary
 from mnemosyne.guard.policy import Policy
@@ -84,8 +93,11 @@ class ValueIndex:
         phrases: Iterable[str] = (),
         whole: Mapping[tuple[str, str], frozenset[str]] | None = None,
         names: Names | None = None,
+        cut: Iterable[tuple[str, str]] = (),
     ) -> None:
         self._whole = dict(whole or {})
+        self.cut = frozenset(cut)
+        """(table, column) of columns with more values than are known; nobody can say what they do not store."""
         self._forms = {form: tuple(places) for form, places in forms.items()}
         self._phrases = frozenset(phrases)
         self._pools: dict[tuple[str, int], list[str]] = defaultdict(list)
@@ -134,9 +146,12 @@ class ValueIndex:
         known = synonyms_file.load(synonyms)
         forms: dict[str, list[Form]] = defaultdict(list)
         whole: dict[tuple[str, str], frozenset[str]] = {}
+        cut: set[tuple[str, str]] = set()
         for table, column, values in stored:
             if len(values) < cap:
                 whole[table.full_name.lower(), column.name.lower()] = frozenset(values)
+            else:
+                cut.add((table.full_name, column.name))
             add_codes(forms, known, table.full_name, column, values)
             shared = shared_beginnings(values)
             said = names.of_values(table, column)
@@ -144,7 +159,7 @@ class ValueIndex:
                 add_forms(forms, known, table.full_name, column, value, shared, said.get(value, ()))
         lexicon = (normal(word) for text in names.words for word in text.split())
         add_beginnings(forms, known, {*_owners(schema, names), *lexicon})
-        return cls(forms, schema, known.phrases, whole, names)
+        return cls(forms, schema, known.phrases, whole, names, cut)
 
     def mentions(self, question: str) -> list[Mention]:
         """The stored values that a question means, in the order of the question; overlapping runs: the longest wins."""
@@ -184,11 +199,14 @@ class ValueIndex:
         return frozenset(first_words(self._forms))
 
     def nearest(self, table: str, column: str, value: str) -> tuple[str, ...] | None:
-        """What a column stores that is most like a value that it does not store; None when it may store it."""
+        """What a column stores that is most like a value that it does not store; None when it may store it.
+
+        A column that was cut at the cap may store anything, any column an empty text and prose that is not read.
+        """
         from rapidfuzz import fuzz, process
 
         stored = self._whole.get((table.lower(), column.lower()))
-        if stored is None or value in stored:
+        if stored is None or value in stored or not 0 < len(value) <= MAX_VALUE_CHARACTERS:
             return None
         best = process.extract(value, sorted(stored), scorer=fuzz.WRatio, score_cutoff=60, limit=3)
         return tuple(Mention(table, column, name, "", "near", score).hint for name, score, _ in best)
@@ -273,7 +291,7 @@ class ValueIndex:
             elsewhere = any(_table_named(owner, text.asked) for owner in owners or () if owner != place.table)
             own_word = place.table in (owners or ())
             titled = is_entitled(text, start, place.column) or (as_stored and not text.goes_on_as_a_name(start))
-            if singular(normal(place.table)) == singular(form) and not titled:
+            if singular(_bare(place.table)) == singular(form) and not titled:
                 continue  # `analyst names` are names of analysts, whatever job title is stored
             if as_stored or spoken_of or (table and not own_word and not elsewhere):
                 kept.append(place)
@@ -359,7 +377,7 @@ def _choose(places: Sequence[Form], text: Text, start: int, end: int) -> Form | 
 
     def likely(place: Form) -> float:
         column = {singular(normal(word)) for word in place.column.split("_")}
-        table = {singular(normal(word)) for word in place.table.split("_")}
+        table = table_words(place.table)
         score = 1.0 * len((column | table) & text.asked) + 3.0 * (after in column | table)
         if table & vocabulary("people"):
             score += 3.0 if after in vocabulary("people") else (0.0 if people_asked else -0.5)
@@ -421,5 +439,10 @@ def _owners(schema: Schema | None, names: Names) -> dict[str, frozenset[str]]:
 
 
 def _table_named(table: str, asked: set[str]) -> bool:
-    name = normal(table.rsplit(".", 1)[-1])
+    name = _bare(table)
     return singular(name) in asked or name in asked
+
+
+def _bare(table: str) -> str:
+    """The normal form of a table's name without its namespace."""
+    return normal(table.rsplit(".", 1)[-1])
