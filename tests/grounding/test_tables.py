@@ -9,7 +9,7 @@ import pytest
 
 from mnemosyne.grounding import Grounder
 from mnemosyne.grounding.tables import SchemaIndex, estimate_tokens
-from mnemosyne.schema import Column, Schema, Table
+from mnemosyne.schema import Column, ForeignKey, Schema, Table
 
 LAB = Schema.from_ddl((files("mnemosyne.data") / "lims" / "schema.sql").read_text(encoding="utf-8"))
 
@@ -107,3 +107,119 @@ def test_a_real_laboratory_schema_of_32_tables_is_linked(shared_data: Callable[[
     linked = SchemaIndex(schema).link("Which tests failed for each sample, with the analyst's user name?", 800)
     assert {"samples", "tests"} <= names(linked.schema)
     assert linked.tokens <= 800
+
+
+def table(name: str, columns: str, *keys: ForeignKey, primary: str = "") -> Table:
+    return Table(name, tuple(Column(word, "TEXT") for word in columns.split()), (primary,) if primary else (), keys)
+
+
+PARCELS = Schema(
+    (
+        table("parcel", "parcel_id barcode weight depot sender colour", primary="parcel_id"),
+        table(
+            "scan", "scan_id barcode_ref lane", ForeignKey(("barcode_ref",), "parcel", ("barcode",)), primary="scan_id"
+        ),
+        *(table(f"filler_{n}", "filler_id one two three") for n in range(30)),
+    )
+)
+
+
+def test_what_other_tables_refer_to_is_kept_beside_a_tables_own_keys() -> None:
+    index = SchemaIndex(PARCELS)
+    seen = set()
+    for budget in range(20, 200, 5):
+        part = index.link("scans per lane of each parcel", budget).schema
+        for holder in part.tables:
+            for key in holder.foreign_keys:
+                target = part.table(key.table)
+                assert target is not None
+                assert set(key.references) <= {column.name for column in target.columns}, (budget, part.to_ddl())
+                seen.add(len(target.columns))
+    assert min(seen) < 6, "no budget made the table that is referred to any narrower"
+
+
+def test_a_table_too_wide_by_itself_keeps_what_other_tables_refer_to() -> None:
+    fillers = " ".join(f"filler_{n}" for n in range(300))
+    wide = table("parcel", f"{fillers} parcel_id barcode", primary="parcel_id")
+    linked = SchemaIndex(replace(PARCELS, tables=(wide, *PARCELS.tables[1:]))).link("weigh every parcel", 200)
+    parcel = linked.schema.table("parcel")
+    assert parcel is not None
+    assert {"parcel_id", "barcode"} <= {column.name for column in parcel.columns}
+    assert len(parcel.columns) < 200
+
+
+def chain(*words: str, others: int = 30) -> Schema:
+    """Tables in a row, each with a key to the one before, among many that no key joins."""
+    row = [
+        table(
+            word,
+            f"{word}_id {word}_x {word}_y {words[n - 1] + '_id' if n else ''}",
+            *([ForeignKey((f"{words[n - 1]}_id",), words[n - 1], (f"{words[n - 1]}_id",))] if n else []),
+            primary=f"{word}_id",
+        )
+        for n, word in enumerate(words)
+    ]
+    return Schema((*row, *(table(f"filler_{n}", "filler_id one two three") for n in range(others))))
+
+
+GREEK = ("alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta", "theta")
+
+
+@pytest.mark.parametrize("last", GREEK[1:])
+def test_a_path_between_two_tables_is_kept_however_long_it_is(last: str) -> None:
+    """Notes of the first table say more of the question than what lies between, and must not crowd it out."""
+    key = ForeignKey(("alpha_id",), "alpha", ("alpha_id",))
+    notes = (table(f"note_{n}", f"note_id alpha_id {last}_text", key, primary="note_id") for n in range(20))
+    schema = chain(*GREEK)
+    linked = SchemaIndex(replace(schema, tables=(*schema.tables, *notes))).link(f"count {last} per alpha", 350)
+    assert set(GREEK[: GREEK.index(last) + 1]) <= names(linked.schema)
+    assert linked.tokens <= 350
+
+
+def test_a_named_table_stands_alone_where_its_path_does_not_fit() -> None:
+    linked = SchemaIndex(chain(*GREEK)).link("count theta per alpha", 100)
+    assert {"alpha", "theta"} <= names(linked.schema)
+    assert linked.tokens <= 100
+
+
+def joined(schema: Schema) -> set[frozenset[str]]:
+    """The groups of tables that foreign keys join."""
+    groups = {t.name: {t.name} for t in schema.tables}
+    for holder in schema.tables:
+        for key in holder.foreign_keys:
+            whole = groups[holder.name] | groups[key.table]
+            groups |= dict.fromkeys(whole, whole)
+    return {frozenset(group) for group in groups.values()}
+
+
+def test_what_is_dropped_at_last_was_taken_last_so_paths_stay_whole() -> None:
+    """Names with capitals are written in quotes and take more than was counted, so tables are dropped again."""
+    circle = []
+    for n in range(12):
+        before, after = f"Ring{(n - 1) % 12}", f"Ring{(n + 1) % 12}"
+        keys = [ForeignKey((f"{other}Id",), other, (f"{other}Id",)) for other in (before, after)]
+        colour = "colour" if n in (0, 5, 9) else ""
+        circle.append(table(f"Ring{n}", f"Ring{n}Id {before}Id {after}Id {colour}", *keys, primary=f"Ring{n}Id"))
+    index = SchemaIndex(Schema((*circle, *chain().tables), case_sensitive=True))
+    for budget in range(100, 600, 10):
+        linked = index.link("colour of the rings", budget)
+        rings = {name for name in names(linked.schema) if name.startswith("Ring")}
+        assert any(rings <= group for group in joined(linked.schema)), (budget, rings)
+        assert linked.tokens <= budget
+
+
+def test_without_grounding_tables_are_chosen_all_the_same_and_no_help_denies_it() -> None:
+    from mnemosyne.assistant import Assistant, Options
+    from mnemosyne.cli import ask, predict
+    from mnemosyne.engines.scripted import ScriptedEngine
+
+    engine = ScriptedEngine(["SELECT client_name FROM clients"])
+    options = Options(grounding=False, whole_tokens=1_000, linked_tokens=600)
+    with Assistant(engine, catalogue(), None, "postgres", options) as assistant:
+        answer = assistant.ask("List all client names of London")
+    assert answer.hints == ()
+    assert "clients" in answer.tables
+    assert len(answer.tables) < len(catalogue().tables)
+    for command in (ask.command, predict.command):
+        [option] = [one for one in command.params if one.name == "no_grounding"]
+        assert "tables" not in str(option.to_info_dict()["help"])

@@ -3,22 +3,24 @@
 Tables are ranked by BM25 over their names, columns and comments, by stored values that the question
 names, and by the company they keep: a table whose neighbours along foreign keys answer other words
 of the question is worth more than a lone namesake. Foreign-key paths between chosen tables are
-closed, so every join stays possible, and keys are always kept. A schema that fits goes in whole.
+closed as far as the budget allows, so every join stays possible; keys and what they refer to are kept.
+A table whose path does not fit is left out, unless the question says its name: then it stands alone.
+A schema that fits goes in whole.
 """
 
 from __future__ import annotations
 
 import math
 import re
-from collections import Counter, defaultdict, deque
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import pairwise
 
 from mnemosyne.grounding.names import Names
 from mnemosyne.grounding.words import stem, vocabulary
-from mnemosyne.schema import Column, Schema, Table
+from mnemosyne.schema import Column, ForeignKey, Schema, Table
 
 NAME_WEIGHT = 2
 """How often the words of a table's name count in its text."""
@@ -40,6 +42,9 @@ FULL = 0.96
 
 ROUNDS = 3
 """How often room that was won by dropping keys to absent tables is filled again."""
+
+LEAST = 10
+"""Tokens that a table on the path between two others takes at least: its name, a column, a key."""
 
 FEW_COLUMNS = 4
 """A table of so many columns is never narrowed."""
@@ -86,7 +91,9 @@ class SchemaIndex:
         self._bm25 = bm25s.BM25(k1=0.9, b=0.3)
         self._bm25.index([text or ["-"] for text in self._texts], show_progress=False)
         self._vocabulary = set().union(*map(set, self._texts)) if self._texts else set()
-        self._neighbours = _neighbours(schema)
+        self._links = _links(schema)
+        self._keys = _keys(schema, self._links)
+        self._neighbours = _neighbours(self._links)
         self._components = _components(self._neighbours)
         self._rarity = self._idf()
         self._words = [set(text) for text in self._texts]
@@ -108,55 +115,62 @@ class SchemaIndex:
             for position in queue:
                 if spent > FULL * budget:
                     break
-                parts, cost = self._offer(position, chosen, asked, wanted, whole=spent < WHOLE_SHARE * budget)
-                if spent + cost > budget:
-                    parts, cost = self._offer(position, chosen, asked, wanted, whole=False)
-                if spent + cost <= budget:
-                    chosen |= parts
-                    spent += cost
-                elif position == queue[0] and not chosen:  # one huge table: its best columns, rather than nothing
-                    chosen = {position: self._narrow(self.schema.tables[position], set(asked), budget)}
+                whole = spent < WHOLE_SHARE * budget
+                for parts, cost in self._offers(position, chosen, asked, wanted, budget - spent, whole=whole):
+                    if spent + cost <= budget:
+                        chosen |= parts
+                        spent += cost
+                        break
+                if not chosen and position == queue[0]:  # one huge table: its best columns, rather than nothing
+                    chosen = {position: self._narrow(position, set(asked), budget)}
                     spent = budget
             part = self._part(chosen)  # without keys to what was left out, so there may be room again
             spent, queue = self._count(part.to_ddl()), [p for p in queue if p not in chosen]
             if spent > FULL * budget:
                 break
-        while spent > budget and len(chosen) > 1:  # keys in a circle are written apart and take more
-            chosen.popitem()
+        while spent > budget and len(chosen) > 1:  # names in quotes take more than was counted
+            chosen.popitem()  # the last one came after its path, so no path loses a table between
             part = self._part(chosen)
             spent = self._count(part.to_ddl())
         return Linked(part, False, spent)
 
-    def _offer(
+    def _offers(
         self,
         position: int,
         chosen: Mapping[int, Table],
         asked: Sequence[str],
         values: set[tuple[str, str]],
+        room: int,
         *,
         whole: bool,
-    ) -> tuple[dict[int, Table], int]:
-        """A table with all that it needs to be joined and its neighbours that the question names; and the tokens."""
+    ) -> Iterator[tuple[dict[int, Table], int]]:
+        """Ways to take a table in, and their tokens: with what joins it and its neighbours that the question names.
+
+        First as they are if `whole`, then narrowed; last, a table that the question names with less and less beside it.
+        """
         if position in chosen:
-            return {}, 0
+            return
         words = set(asked)
-        path = self._path_to(position, list(chosen))
-        path += [p for p in self._neighbours[position] if p not in path and self._is_named(p, words)]
-        parts = {p: self._shape(p, asked, values, whole=whole) for p in path if p not in chosen}
-        return parts, sum(self._cost(p, part) for p, part in parts.items())
+        path = self._path_to(position, chosen, room // LEAST)
+        ways = [(path or [position], False), ([position], False)] * self._is_named(position, words)
+        if path:
+            named = [p for p in self._neighbours[position] if p not in path and self._is_named(p, words)]
+            ways = [(path + named, True)] * whole + [(path + named, False)] + ways
+        for tables, as_is in ways:
+            parts = {p: self._shape(p, asked, values, whole=as_is) for p in tables if p not in chosen}
+            yield parts, sum(self._cost(p, part) for p, part in parts.items())
 
     def _shape(self, position: int, asked: Sequence[str], values: set[tuple[str, str]], *, whole: bool) -> Table:
-        """A table as it is, or its keys, its names and the columns that the question may mean."""
+        """A table as it is, or its keys, what others refer to, its names and the columns that the question may mean."""
         table = self.schema.tables[position]
         if whole or len(table.columns) <= FEW_COLUMNS:
             return table
-        keys = {name for key in table.foreign_keys for name in key.columns} | set(table.primary_key)
         words = set(asked)
 
         def stays(column: Column) -> bool:
             parts = set(name_words(column.name))
             return (
-                column.name in keys
+                column.name.lower() in self._keys[position]
                 or bool(parts & (words | LABELS) or self._nouns(table, column) & words)
                 or bool(column.comment and set(question_words(column.comment)) & words)
                 or (table.full_name.lower(), column.name.lower()) in values
@@ -220,27 +234,31 @@ class SchemaIndex:
         count = Counter(word for words in groups.values() for word in words)
         return {word: math.log(1 + (len(groups) - n + 0.5) / (n + 0.5)) for word, n in count.items()}
 
-    def _path_to(self, position: int, chosen: Sequence[int]) -> list[int]:
-        """`position` and the tables on the shortest foreign-key path to a chosen one (at most two between)."""
-        if not chosen or position in chosen:
+    def _path_to(self, position: int, chosen: Collection[int], longest: int) -> list[int]:
+        """The tables on the shortest foreign-key path from a chosen one, in this order.
+
+        `position` alone where no path leads to one; none where the path takes more than `longest` more tables.
+        """
+        if not any(self._components[here] == self._components[position] for here in chosen):
             return [position]
-        goals = set(chosen)
         came: dict[int, int] = {position: -1}
-        queue = deque([(position, 0)])
-        while queue:
-            here, steps = queue.popleft()
-            if here in goals:
-                path = []
-                while here != -1:
-                    path.append(here)
-                    here = came[here]
-                return path
-            if steps < 3:
-                for other in self._neighbours[here]:
-                    if other not in came:
-                        came[other] = here
-                        queue.append((other, steps + 1))
-        return [position]
+        ring = [position]
+        for _ in range(longest + 1):
+            for here in ring:
+                if here in chosen:
+                    path = []
+                    while here != -1:
+                        path.append(here)
+                        here = came[here]
+                    return path
+            further: dict[int, int] = {}
+            for here in ring:
+                further |= {
+                    other: here for other in self._neighbours[here] if other not in came and other not in further
+                }
+            came |= further
+            ring = list(further)
+        return []
 
     def _cost(self, position: int, part: Table) -> int:
         whole = part is self.schema.tables[position]
@@ -252,16 +270,26 @@ class SchemaIndex:
         return cost
 
     def _part(self, chosen: Mapping[int, Table]) -> Schema:
-        tables = [chosen[position] for position in sorted(chosen)]
-        kept = {table.full_name.lower() for table in tables} | {table.name.lower() for table in tables}
-        return replace(self.schema, tables=tuple(_drop_dangling(table, kept) for table in tables))
+        """The chosen tables without foreign keys to tables or columns that were left out."""
 
-    def _narrow(self, table: Table, asked: set[str], budget: int) -> Table:
+        def keys(position: int) -> tuple[ForeignKey, ...]:
+            return tuple(
+                key
+                for key, other in self._links[position]
+                if other in chosen and _has(chosen[position], key.columns) and _has(chosen[other], key.references)
+            )
+
+        tables = tuple(replace(chosen[position], foreign_keys=keys(position)) for position in sorted(chosen))
+        return replace(self.schema, tables=tables)
+
+    def _narrow(self, position: int, asked: set[str], budget: int) -> Table:
         """A table that is too wide by itself: its keys, then the columns whose words the question has."""
-        keys = {name for key in table.foreign_keys for name in key.columns} | set(table.primary_key)
+        table = self.schema.tables[position]
 
         def wanted(column: Column) -> tuple[bool, int]:
-            return column.name in keys, len(asked & {*name_words(column.name), *self._nouns(table, column)})
+            return column.name.lower() in self._keys[position], len(
+                asked & {*name_words(column.name), *self._nouns(table, column)}
+            )
 
         ranked = sorted(table.columns, key=wanted, reverse=True)
         low, high = 1, len(ranked)
@@ -315,20 +343,36 @@ def _table_words(table: Table, names: Names) -> list[str]:
     return words
 
 
-def _neighbours(schema: Schema) -> list[list[int]]:
-    """For each table the tables that a foreign key joins it with."""
-    by_name: dict[str, list[int]] = defaultdict(list)
-    for position, table in enumerate(schema.tables):
-        by_name[table.name.lower()].append(position)
-        if table.namespace:
-            by_name[table.full_name.lower()].append(position)
-    found: list[set[int]] = [set() for _ in schema.tables]
+def _links(schema: Schema) -> list[list[tuple[ForeignKey, int]]]:
+    """For each table its foreign keys to tables of the schema, and the positions of those."""
+    named = {table.name.lower(): position for position, table in reversed(list(enumerate(schema.tables)))}
+    named |= {table.full_name.lower(): position for position, table in enumerate(schema.tables)}
+    found: list[list[tuple[ForeignKey, int]]] = [[] for _ in schema.tables]
     for position, table in enumerate(schema.tables):
         for key in table.foreign_keys:
-            own = f"{table.namespace}.{key.table}".lower()
-            for other in by_name.get(own) or by_name.get(key.table.lower(), [])[:1]:
-                found[position].add(other)
-                found[other].add(position)
+            other = named.get(f"{table.namespace}.{key.table}".lower(), named.get(key.table.lower()))
+            if other is not None:
+                found[position].append((key, other))
+    return found
+
+
+def _keys(schema: Schema, links: Sequence[Sequence[tuple[ForeignKey, int]]]) -> list[set[str]]:
+    """For each table, in small letters, the columns of its keys and those that foreign keys of any table refer to."""
+    found = [{name.lower() for name in table.primary_key} for table in schema.tables]
+    for position, own in enumerate(links):
+        for key, other in own:
+            found[position].update(name.lower() for name in key.columns)
+            found[other].update(name.lower() for name in key.references)
+    return found
+
+
+def _neighbours(links: Sequence[Sequence[tuple[ForeignKey, int]]]) -> list[list[int]]:
+    """For each table the tables that a foreign key joins it with."""
+    found: list[set[int]] = [set() for _ in links]
+    for position, own in enumerate(links):
+        for _, other in own:
+            found[position].add(other)
+            found[other].add(position)
     return [sorted(others) for others in found]
 
 
@@ -348,12 +392,6 @@ def _components(neighbours: Sequence[Sequence[int]]) -> list[int]:
     return component
 
 
-def _drop_dangling(table: Table, kept: set[str]) -> Table:
-    """A table without foreign keys to tables that were left out."""
-    columns = {column.name for column in table.columns}
-
-    def stays(name: str) -> bool:
-        return name.lower() in kept or f"{table.namespace}.{name}".lower() in kept
-
-    keys = tuple(key for key in table.foreign_keys if stays(key.table) and set(key.columns) <= columns)
-    return replace(table, foreign_keys=keys)
+def _has(table: Table, names: Sequence[str]) -> bool:
+    """Whether a table has columns of these names."""
+    return {name.lower() for name in names} <= {column.name.lower() for column in table.columns}
