@@ -54,7 +54,7 @@ class Line:
     "--votes", type=click.IntRange(1, 32), default=1, show_default=True, help="Candidates to draw and compare."
 )
 @click.option("--no-repair", is_flag=True, help="Do not give a failing query back to the model.")
-@click.option("--no-grounding", is_flag=True, help="Do not look up stored values or choose tables.")
+@click.option("--no-grounding", is_flag=True, help="Do not look up stored values.")
 @click.option(
     "--dialect",
     type=click.Choice(("postgres", "sqlite", "duckdb")),
