@@ -51,7 +51,10 @@ def test_a_skeleton_remembers_tables_columns_and_clauses() -> None:
         ("SELECT a FROM t WHERE b = 1 AND c IS NULL", "SELECT t.a FROM t WHERE c IS NULL AND 2 = b"),
         ("SELECT a, b FROM t WHERE c = 'x'", "SELECT b, a AS first FROM t WHERE c = 'y'"),
         ("SELECT a FROM t WHERE d >= DATE '2025-01-01'", "SELECT a FROM t WHERE d >= '2024-06-01'"),
-        ("SELECT a FROM t WHERE d >= CURRENT_DATE - INTERVAL '6 months'", "SELECT a FROM t WHERE d >= CURRENT_DATE - 7"),
+        (
+            "SELECT a FROM t WHERE d >= CURRENT_DATE - INTERVAL '6 months'",
+            "SELECT a FROM t WHERE d >= CURRENT_DATE - 7",
+        ),
         ("SELECT x.a FROM t x JOIN u y ON x.k = y.k", "SELECT u.a FROM u JOIN t ON u.k = t.k"),
         ("WITH n AS (SELECT a FROM t) SELECT n.a FROM n", "WITH m AS (SELECT a FROM t) SELECT a FROM m"),
     ],

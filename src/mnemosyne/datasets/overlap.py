@@ -61,7 +61,23 @@ def sql_skeleton(sql: str, dialect: str = "postgres") -> str:
 
 
 _WRITING = frozenset(
-    "Alias TableAlias Identifier CTE Subquery Paren Cast DataType Placeholder Select From Where Ordered Tuple Var".split()
+    [
+        "Alias",
+        "TableAlias",
+        "Identifier",
+        "CTE",
+        "Subquery",
+        "Paren",
+        "Cast",
+        "DataType",
+        "Placeholder",
+        "Select",
+        "From",
+        "Where",
+        "Ordered",
+        "Tuple",
+        "Var",
+    ]
 )
 """Nodes that stand for how a query is written; what they hold is counted."""
 

@@ -25,7 +25,9 @@ def write(made: dict[str, Made], docs: Path) -> None:
     put(folder / "coverage.md", "# What the generated sets cover\n\n" + "\n".join(pages))
     pages = [verification_page(name, one) for name, one in made.items()]
     put(folder / "verification.md", "# How the generated sets were verified\n\n" + "\n".join(pages))
-    training = {name: made[name].examples for name in ("lab-train", "lab-579")} | {"lab-written": shipped("lab-written")}
+    training = {name: made[name].examples for name in ("lab-train", "lab-579")} | {
+        "lab-written": shipped("lab-written")
+    }
     put(docs / "leakage.md", leakage_page(training, sets.written()))
     plots(made["lab-train"].examples, folder)
 
