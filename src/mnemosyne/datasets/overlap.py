@@ -61,23 +61,12 @@ def sql_skeleton(sql: str, dialect: str = "postgres") -> str:
 
 
 _WRITING = frozenset(
-    [
-        "Alias",
-        "TableAlias",
-        "Identifier",
-        "CTE",
-        "Subquery",
-        "Paren",
-        "Cast",
-        "DataType",
-        "Placeholder",
-        "Select",
-        "From",
-        "Where",
-        "Ordered",
-        "Tuple",
-        "Var",
-    ]
+    word
+    for line in (
+        "Alias TableAlias Identifier CTE Subquery Paren Cast DataType Placeholder",
+        "Select From Where Ordered Tuple Var",
+    )
+    for word in line.split()
 )
 """Nodes that stand for how a query is written; what they hold is counted."""
 
@@ -85,9 +74,9 @@ _WRITING = frozenset(
 def sql_form(sql: str, dialect: str = "postgres") -> str:
     """The parts of a query without their order: queries that say the same in another order of writing share it.
 
-    Literals and intervals become `?`; qualifiers, aliases and the names of CTEs go; the rest is counted, not placed. Two
-    different queries may share a form (`a - b`, `b - a`): meant for keeping training apart from evaluation, where a pair
-    too many is left out rather than one too few.
+    Literals and intervals become `?`; qualifiers, aliases and the names of CTEs go; the rest is counted, not placed.
+    Two different queries may share a form (`a - b`, `b - a`; `IS NULL`, `IS NOT NULL`): meant for keeping training
+    apart from evaluation, where a pair too many is left out rather than one too few.
     """
     import sqlglot
     from sqlglot import exp

@@ -52,8 +52,8 @@ def leakage_page(training: Mapping[str, Sequence[Example]], evaluation: Sequence
         f"# How near {' and '.join(training)} come to the evaluation sets",
         "",
         "Similarity is the share of three-letter pieces that two questions have in common (Jaccard, 0 to 1). Training",
-        "pairs that share a question, a run of eight words or a SQL form (the parts of a query without their order, values and",
-        "lengths of time taken out) with an evaluation question never enter.",
+        "pairs that share a question, a run of eight words or a SQL form (the parts of a query without their order,",
+        "values and lengths of time taken out) with an evaluation question never enter.",
     ]
     for name in sets.WRITTEN:
         questions = [example for example in evaluation if example.source == name]
