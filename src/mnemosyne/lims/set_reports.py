@@ -49,7 +49,7 @@ def leakage_page(training: Mapping[str, Sequence[Example]], evaluation: Sequence
     index = NeighbourIndex([example for examples in training.values() for example in examples])
     forms = {name: {sql_form(one.sql) for one in examples} for name, examples in training.items()}
     lines = [
-        f"# How near {' and '.join(training)} come to the evaluation sets",
+        f"# How near {', '.join(training)} come to the evaluation sets",
         "",
         "Similarity is the share of three-letter pieces that two questions have in common (Jaccard, 0 to 1). Training",
         "pairs that share a question, a run of eight words or a SQL form (the parts of a query without their order,",
