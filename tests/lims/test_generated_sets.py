@@ -149,5 +149,6 @@ def test_the_command_writes_sets_record_and_reports(tmp_path: Path) -> None:
     assert record["lab-train"]["fingerprint"] == fingerprint(read_examples(out / "lab-train.jsonl.gz"))
     assert "Join paths" in (docs / "sets" / "coverage.md").read_text("utf-8")
     assert "told apart" in (docs / "sets" / "verification.md").read_text("utf-8")
-    assert "SQL forms shared: 0 with lab-train, 0 with lab-579, 0 with lab-written" in (docs / "leakage.md").read_text("utf-8")
+    leakage = (docs / "leakage.md").read_text("utf-8")
+    assert "SQL forms shared: 0 with lab-train, 0 with lab-579, 0 with lab-written" in leakage
     assert (docs / "sets" / "lab-train.png").stat().st_size > 10_000
