@@ -93,7 +93,7 @@ def test_nouns_and_words_for_values_find_columns(herd: Database, names: Names) -
     assert narrowed(index, "breed") == {"id", "brd"}
     assert narrowed(SchemaIndex(among_others(herd.schema())), "breed") == {"id"}
     for made, said in ((index, True), (SchemaIndex(among_others(herd.schema())), False)):
-        huge = made._narrow(made.schema.tables[20], {"status"}, 20)
+        huge = made._narrow(20, {"status"}, 20)
         assert ("st" in {column.name for column in huge.columns}) == said
 
 
