@@ -63,6 +63,7 @@ def visits(postgres_server: Callable[[str], str], tmp_path_factory: pytest.TempP
     """The same table in both engines that know times of day: engine to URL."""
     url, file = postgres_server("visits"), Path(tmp_path_factory.mktemp("visits")) / "visits.duckdb"
     with psycopg.connect(url, autocommit=True) as server:
+        server.execute("DROP TABLE IF EXISTS visits")  # a worker may come back to this module for one test
         server.execute(DDL)
         server.execute(ROWS)
     with duckdb.connect(str(file)) as connection:
