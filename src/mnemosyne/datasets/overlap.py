@@ -1,4 +1,4 @@
-"""What two examples share: normalised questions, word n-grams, SQL skeletons. Keeps training apart from evaluation."""
+"""What two examples share: normalised questions, word n-grams, SQL forms. Keeps training apart from evaluation."""
 
 from __future__ import annotations
 
@@ -117,17 +117,17 @@ class Neighbour:
 class OverlapIndex:
     """Everything that must not be trained on, ready to be asked about one example at a time."""
 
-    def __init__(self, protected: Iterable[Example], *, skeletons: bool = True) -> None:
-        """`protected` are evaluation examples; `skeletons=False` lets a shared SQL form pass (other schemas)."""
+    def __init__(self, protected: Iterable[Example], *, forms: bool = True) -> None:
+        """`protected` are evaluation examples; `forms=False` lets a shared SQL form pass (other schemas)."""
         self._questions: set[str] = set()
         self._ngrams: set[tuple[str, ...]] = set()
-        self._skeletons: set[str] = set()
+        self._forms: set[str] = set()
         for example in protected:
             normal = normal_question(example.question)
             self._questions.add(normal)
             self._ngrams.update(_ngrams(normal))
-            if skeletons and example.sql:
-                self._skeletons.add(sql_form(example.sql, example.dialect))
+            if forms and example.sql:
+                self._forms.add(sql_form(example.sql, example.dialect))
 
     def reason(self, example: Example) -> str:
         """Why the example overlaps (`question`, `n-gram`, `form`), or an empty text."""
@@ -136,7 +136,7 @@ class OverlapIndex:
             return "question"
         if not self._ngrams.isdisjoint(_ngrams(normal)):
             return "n-gram"
-        if self._skeletons and sql_form(example.sql, example.dialect) in self._skeletons:
+        if self._forms and sql_form(example.sql, example.dialect) in self._forms:
             return "form"
         return ""
 

@@ -243,7 +243,7 @@ def build(
     spider_folder: Path | None, sets: dict[str, Read], output: Path, *, seed: int, per_schema: int, of_others: int
 ) -> None:
     """Write every set that is asked for, then the mixture of all. Raises DatasetError, DatabaseError."""
-    rules, protected = Rules(seed=seed), OverlapIndex(evaluation_examples(spider_folder), skeletons=False)
+    rules, protected = Rules(seed=seed), OverlapIndex(evaluation_examples(spider_folder), forms=False)
     spider_rows: list[Example] = []
     ddl_of: dict[str, str] = {}
     if spider_folder is not None:
