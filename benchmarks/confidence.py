@@ -2,11 +2,14 @@
 
     python benchmarks/confidence.py                                     # ask, judge, fit and print; writes nothing
     python benchmarks/confidence.py --model mnemosyne-1.5b --out signs.jsonl   # ask and judge
-    python benchmarks/confidence.py --fit signs.jsonl [more.jsonl]      # fit and write
+    python benchmarks/confidence.py --model mnemosyne-1.5b --votes 8 --out voted.jsonl
+    python benchmarks/confidence.py --fit signs.jsonl [voted.jsonl]     # fit and write
+    python benchmarks/confidence.py --plot docs/confidence.svg          # draw what is written
 
 With --fit, the fit is written to src/mnemosyne/data/grounding/confidence.json with its recipe and its reliability,
 which is measured by ten-fold cross-validation: no answer judges the coefficients that it made. Coefficients belong to
-the adapters that gave the answers, by sha256; answers of whole models can be printed and not written.
+the adapters that gave the answers, by sha256; answers of whole models can be printed and not written. Answers of one
+draft and voted ones are fitted apart; a fit replaces its own kind and leaves the other.
 """
 
 from __future__ import annotations
@@ -17,6 +20,7 @@ import tempfile
 from datetime import date
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -28,7 +32,7 @@ FOLDS = 10
 TARGET = Path(__file__).parent.parent / "src" / "mnemosyne" / "data" / "grounding" / "confidence.json"
 
 
-def ask(model: str, out: Path, limit: int) -> None:
+def ask(model: str, out: Path, limit: int, votes: int) -> None:
     """Ask lab-dev and write, for each answer, its signs and whether its rows are those of the gold."""
     from mnemosyne import guard, lims, settings
     from mnemosyne.assistant import Assistant, Options, signs_of
@@ -45,7 +49,7 @@ def ask(model: str, out: Path, limit: int) -> None:
         database = open_database(url)
         schema = database.schema()
         engine = open_engine(model, settings.load())
-        with Assistant.over(engine, database, options=Options(today=TODAY)) as assistant:
+        with Assistant.over(engine, database, options=Options(today=TODAY, votes=votes)) as assistant:
             for index, answer in assistant.ask_many([example["question"] for example in examples]):
                 gold = guard.check(examples[index]["sql"], schema, target="sqlite", today=TODAY)
                 assert isinstance(gold, SafeQuery), gold
@@ -55,7 +59,8 @@ def ask(model: str, out: Path, limit: int) -> None:
                     continue  # no answer, no confidence
                 signs = signs_of(answer)
                 row = {
-                    "id": examples[index]["id"], "right": same(expected, answer.result), "inputs": signs.inputs(),
+                    "id": examples[index]["id"], "right": same(expected, answer.result),
+                    "inputs": signs.inputs(), "names": signs.names, "votes": votes,
                     "model": model, "adapter_sha256": engine.adapter_sha256, "tier": examples[index]["tier"],
                 }  # fmt: skip
                 sink.write(json.dumps(row) + "\n")
@@ -108,35 +113,59 @@ def reliability(chances: np.ndarray, right: np.ndarray) -> dict[str, object]:
     }  # fmt: skip
 
 
-def fitted(paths: list[Path]) -> str:
-    """The coefficients that fit all judged answers, with their recipe and reliability, as JSON."""
-    from mnemosyne.grounding.confidence import SIGNS
-
+def fitted(paths: list[Path]) -> dict[str, dict[str, object]]:
+    """The coefficients that fit all judged answers, of each kind, with their recipe and reliability."""
     rows = [json.loads(line) for path in paths for line in path.read_text(encoding="utf-8").splitlines()]
+    kinds = {"single": [r for r in rows if r["votes"] == 1], "voted": [r for r in rows if r["votes"] > 1]}
+    return {kind: fitted_rows(found) for kind, found in kinds.items() if found}
+
+
+def fitted_rows(rows: list[dict[str, Any]]) -> dict[str, object]:
+    """The same for answers of one kind."""
     inputs = np.array([row["inputs"] for row in rows])
     right = np.array([float(row["right"]) for row in rows])
-    adapters = {row.get("adapter_sha256") or "": row["model"] for row in rows}
-    found = {
-        "coefficients": dict(zip(SIGNS, (round(float(w), 4) for w in fit(inputs, right)), strict=True)),
+    return {
+        "coefficients": dict(zip(rows[0]["names"], (round(float(w), 4) for w in fit(inputs, right)), strict=True)),
         "recipe": {
-            "set": "lab-dev", "adapters": adapters, "population": f"seed {SEED}, scale 0.5", "today": str(TODAY),
+            "set": "lab-dev", "adapters": {row.get("adapter_sha256") or "": row["model"] for row in rows},
+            "votes": rows[0]["votes"], "population": f"seed {SEED}, scale 0.5", "today": str(TODAY),
             "penalty": PENALTY, "script": "benchmarks/confidence.py",
         },
         "reliability": {"by": f"{FOLDS}-fold cross-validation", **reliability(cross_validated(inputs, right), right)},
     }  # fmt: skip
-    return json.dumps(found, indent=2)
 
 
-def write(text: str) -> None:
+def write(found: dict[str, dict[str, Any]]) -> None:
     """Put a fit in the place where the assistant reads it. Leaves the program when no adapter could have it."""
-    if "" in json.loads(text)["recipe"]["adapters"]:
+    if any("" in one["recipe"]["adapters"] for one in found.values()):
         raise SystemExit(
             "Some of these answers do not say which adapter gave them, so nothing was written: coefficients belong to "
             "an adapter's sha256. Ask again: --model ADAPTER --out signs.jsonl."
         )
+    known = json.loads(TARGET.read_text(encoding="utf-8")) if TARGET.exists() else {}
     temporary = TARGET.with_suffix(".tmp")
-    temporary.write_text(text + "\n", encoding="utf-8")
+    temporary.write_text(json.dumps(known | found, indent=2) + "\n", encoding="utf-8")
     temporary.rename(TARGET)
+
+
+def plot(file: Path) -> None:
+    """Draw how often answers of a given confidence are right."""
+    from mnemosyne.evaluation import plots
+
+    known = json.loads(TARGET.read_text(encoding="utf-8"))
+    names = {kind: ", ".join(one["recipe"]["adapters"].values()) for kind, one in known.items()}
+    rows = {kind: f"{names[kind]} ({'one draft' if kind == 'single' else 'votes'})" for kind in known}
+    bins = {
+        rows[kind]: [
+            {"said": 100 * b["said"], "right": 100 * b["right"], "n": b["n"]} for b in one["reliability"]["bins"]
+        ]
+        for kind, one in known.items()
+    }
+    text = plots.reliability(list(bins), bins, said="confidence, %")
+    file.write_text(
+        '<?xml version="1.0" encoding="utf-8"?>\n' + text.replace("<svg ", '<svg style="background:white" ', 1),
+        encoding="utf-8",
+    )
 
 
 def main() -> None:
@@ -144,19 +173,23 @@ def main() -> None:
     parser.add_argument("--model", default="qwen2.5-coder-0.5b-instruct")
     parser.add_argument("--out", type=Path, help="keep the judged answers in this file, and do not fit")
     parser.add_argument("--limit", type=int, default=150)
+    parser.add_argument("--votes", type=int, default=1)
     parser.add_argument("--fit", type=Path, nargs="+")
+    parser.add_argument("--plot", type=Path)
     chosen = parser.parse_args()
-    if chosen.fit:
-        text = fitted(chosen.fit)
-        write(text)
-        print(text)
+    if chosen.plot:
+        plot(chosen.plot)
+    elif chosen.fit:
+        found = fitted(chosen.fit)
+        write(found)
+        print(json.dumps(found, indent=2))
     elif chosen.out:
-        ask(chosen.model, chosen.out, chosen.limit)
+        ask(chosen.model, chosen.out, chosen.limit, chosen.votes)
     else:
         with tempfile.TemporaryDirectory() as folder:
             judged = Path(folder) / "signs.jsonl"
-            ask(chosen.model, judged, chosen.limit)
-            print(fitted([judged]))
+            ask(chosen.model, judged, chosen.limit, chosen.votes)
+            print(json.dumps(fitted([judged]), indent=2))
 
 
 if __name__ == "__main__":

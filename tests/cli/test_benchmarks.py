@@ -7,12 +7,19 @@ import json
 import os
 import re
 import shutil
+import sqlite3
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
 import pytest
+import sqlglot
+
+from mnemosyne.evaluation.benches import Where, open_bench
+from mnemosyne.evaluation.running import prepare
+from mnemosyne.evaluation.workers import Workers
 
 ROOT = Path(__file__).parent.parent.parent
 BENCHMARKS = sorted((ROOT / "benchmarks").glob("*.py"))
@@ -50,17 +57,18 @@ def test_a_benchmark_needs_no_argument(file: Path, tmp_path: Path) -> None:
 def test_the_confidence_benchmark_writes_nothing_unasked(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from mnemosyne.grounding.confidence import SIGNS
+    from mnemosyne.grounding.confidence import SIGNS, VOTED
 
     confidence = loaded("confidence")
     kept = tmp_path / "confidence.json"
     places = []
     known: str | None = None
 
-    def ask(model: str, out: Path, limit: int) -> None:
+    def ask(model: str, out: Path, limit: int, votes: int) -> None:
         places.append(out)
-        rows = [{"inputs": [1.0] + [n / 40] * (len(SIGNS) - 1), "right": n % 3 == 0, "model": model,
-                 "adapter_sha256": known} for n in range(40)]  # fmt: skip
+        names = SIGNS if votes == 1 else VOTED
+        rows = [{"inputs": [1.0] + [n / 40] * (len(names) - 1), "right": n % 3 == 0, "model": model,
+                 "adapter_sha256": known, "names": names, "votes": votes} for n in range(40)]  # fmt: skip
         out.write_text("".join(json.dumps(row) + "\n" for row in rows))
 
     monkeypatch.chdir(tmp_path)
@@ -68,7 +76,7 @@ def test_the_confidence_benchmark_writes_nothing_unasked(
     monkeypatch.setattr(confidence, "TARGET", kept)
     monkeypatch.setattr("sys.argv", ["confidence.py"])
     confidence.main()
-    assert json.loads(capsys.readouterr().out)["reliability"]["answers"] == 40
+    assert json.loads(capsys.readouterr().out)["single"]["reliability"]["answers"] == 40
     assert not list(tmp_path.iterdir())
     assert not places[0].exists()
     monkeypatch.setattr("sys.argv", ["confidence.py", "--out", "signs.jsonl"])
@@ -78,10 +86,20 @@ def test_the_confidence_benchmark_writes_nothing_unasked(
         confidence.main()
     assert not kept.exists()
     known = "ab" * 32
-    ask("lab", Path("signs.jsonl"), 0)
+    ask("lab", Path("signs.jsonl"), 0, 1)
     confidence.main()
-    assert json.loads(kept.read_text())["recipe"]["adapters"] == {known: "lab"}
-    assert set(json.loads(kept.read_text())["coefficients"]) == set(SIGNS)
+    ask("lab", Path("voted.jsonl"), 0, 8)
+    monkeypatch.setattr("sys.argv", ["confidence.py", "--fit", "voted.jsonl"])
+    confidence.main()
+    found = json.loads(kept.read_text())
+    assert sorted(found) == ["single", "voted"]
+    assert all(one["recipe"]["adapters"] == {known: "lab"} for one in found.values())
+    assert (list(found["single"]["coefficients"]), list(found["voted"]["coefficients"])) == ([*SIGNS], [*VOTED])
+    monkeypatch.setattr("sys.argv", ["confidence.py", "--plot", "plot.svg"])
+    confidence.main()
+    drawn = Path("plot.svg").read_text()
+    assert "lab" in drawn
+    assert "confidence, %" in drawn
 
 
 @pytest.mark.parametrize("there", [True, False], ids=["with Spider", "without Spider"])
@@ -98,6 +116,32 @@ def test_the_grounding_benchmark_measures_all_that_it_can(
     grounding.main()
     assert done == ["values", "abstain", "tables"][: 3 if there else 2]
     assert ("not measured" in capsys.readouterr().out) is not there
+
+
+def test_a_catalogue_of_many_databases_answers_as_they_do(tmp_path: Path, shared_data: Callable[[str], Path]) -> None:
+    """Golds return the rows of their own database though tables of one name are in many of them."""
+    linking = loaded("linking")
+    spider = shared_data("spider_train")
+    bench, owns = linking.merged(spider, tmp_path, 40)
+    with Workers(1) as judges:
+        found = prepare(bench, judges, linking.LIMITS, lambda *step: None)
+    assert found is not None
+    assert (found.golds, found.empty) == (40, ())
+    with open_bench("spider", Where(tmp_path, data=spider), limit=40) as plain:
+        homes = {example.id: plain.worlds[example.schema][0] for example in plain.examples}
+        golds = {example.id: example.sql for example in plain.examples}
+    catalogue = sqlite3.connect(tmp_path / "catalogue.sqlite")
+    for example in bench.examples:
+        home = sqlite3.connect(homes[example.id].removeprefix("sqlite:///"))
+        assert sorted(catalogue.execute(example.sql), key=repr) == sorted(home.execute(golds[example.id]), key=repr)
+        home.close()
+    catalogue.close()
+    arms = {name: (asked, way) for name, asked, way in linking.arms(bench, owns, 1_200)}
+    for example in arms["oracle"][0].examples:
+        used = {t.name.lower() for t in sqlglot.parse_one(example.sql, read="sqlite").find_all(sqlglot.exp.Table)}
+        assert {t.name.lower() for t in arms["oracle"][0].schemas[example.schema].tables} == used
+    assert len(bench.schemas["catalogue"].tables) > 700
+    assert arms["linked"][1].label == "greedy, linked 1200"
 
 
 @pytest.mark.skipif(shutil.which("make") is None, reason="make is not here")

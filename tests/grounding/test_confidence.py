@@ -11,13 +11,13 @@ from types import ModuleType
 import numpy as np
 import pytest
 
-from mnemosyne.assistant import Assistant
+from mnemosyne.assistant import Assistant, Options
 from mnemosyne.databases import open_database
 from mnemosyne.engines import Engine
 from mnemosyne.engines.scripted import ScriptedEngine
 from mnemosyne.evaluation.replaying import ReplayingEngine
 from mnemosyne.grounding import confidence
-from mnemosyne.grounding.confidence import SIGNS, Signs, probability
+from mnemosyne.grounding.confidence import SIGNS, VOTED, Signs, probability
 
 ADAPTER = "0" * 64
 SURE = Signs(logprobs=(-0.01,) * 40, repairs=0, empty=False)
@@ -28,7 +28,7 @@ BENCHMARKS = Path(__file__).parent.parent.parent / "benchmarks"
 
 def calibrated() -> str:
     """The sha256 of the adapter that the shipped coefficients belong to."""
-    return str(next(iter(json.loads(SHIPPED.read_text())["recipe"]["adapters"])))
+    return str(next(iter(json.loads(SHIPPED.read_text())["single"]["recipe"]["adapters"])))
 
 
 @pytest.fixture(scope="module")
@@ -47,13 +47,17 @@ def test_without_log_probabilities_there_is_no_number() -> None:
 
 def test_inputs_stay_in_their_bounds_whatever_a_model_says() -> None:
     wild = Signs(logprobs=(-80.0, -0.0), repairs=9, empty=True)
+    assert wild.names == SIGNS
     assert len(wild.inputs()) == len(SIGNS)
-    assert all(abs(value) <= 4 for value in wild.inputs())
+    voted = replace(wild, agreement=1.0)
+    assert voted.names == VOTED
+    assert len(voted.inputs()) == len(VOTED)
+    assert all(abs(value) <= 4 for value in (*wild.inputs(), *voted.inputs()))
 
 
 def test_coefficients_give_a_probability(monkeypatch: pytest.MonkeyPatch) -> None:
     weights = dict.fromkeys(SIGNS, 0.0) | {"bias": 1.0, "mean_logprob": 1.0, "empty": -2.0}
-    monkeypatch.setattr(confidence, "_coefficients", lambda adapter_sha256: weights)
+    monkeypatch.setattr(confidence, "_coefficients", lambda adapter_sha256, voted: weights)
     sure, unsure = probability(SURE, ADAPTER), probability(replace(SURE, logprobs=(-0.4,) * 40), ADAPTER)
     empty = probability(replace(SURE, empty=True), ADAPTER)
     assert sure is not None
@@ -65,10 +69,28 @@ def test_coefficients_give_a_probability(monkeypatch: pytest.MonkeyPatch) -> Non
 
 def test_what_is_shipped_says_how_it_was_made() -> None:
     shipped = json.loads(SHIPPED.read_text())
-    assert set(shipped["coefficients"]) == set(SIGNS)
-    assert shipped["recipe"]["set"] == "lab-dev"
-    assert shipped["reliability"]["answers"] >= 50
+    for kind, signs in (("single", SIGNS), ("voted", VOTED)):
+        if kind in shipped:
+            assert tuple(shipped[kind]["coefficients"]) == signs
+            assert shipped[kind]["recipe"]["set"] == "lab-dev"
+            assert shipped[kind]["reliability"]["answers"] >= 50
     assert probability(SURE, calibrated()) is not None
+    assert (probability(replace(SURE, agreement=0.9), calibrated()) is not None) == ("voted" in shipped)
+
+
+def test_a_vote_is_judged_by_the_coefficients_of_votes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The more candidates agree, the surer; coefficients of single drafts say nothing of votes."""
+    known = {False: dict.fromkeys(SIGNS, 0.0), True: dict.fromkeys(VOTED, 0.0) | {"agreement": 1.0}}
+    monkeypatch.setattr(confidence, "_coefficients", lambda adapter_sha256, voted: known[voted])
+    said = {}
+    for texts in ([DRAFT] * 4, [DRAFT, DRAFT, "SELECT 1", "SELECT 2"]):
+        engine = ScriptedEngine(texts, adapter_sha256=ADAPTER)
+        said[len(set(texts))] = told(engine, Options(votes=4))
+    assert said[1] == pytest.approx(1 / (1 + np.exp(-2)))
+    assert said[3] == pytest.approx(0.5)
+    monkeypatch.setattr(confidence, "_coefficients", lambda adapter_sha256, voted: {} if voted else known[False])
+    assert told(ScriptedEngine([DRAFT] * 4, adapter_sha256=ADAPTER), Options(votes=4)) is None
+    assert told(ScriptedEngine([DRAFT], adapter_sha256=ADAPTER)) == 0.5
 
 
 def test_coefficients_belong_to_an_adapters_bytes_not_to_its_name() -> None:
@@ -86,14 +108,14 @@ def test_what_stands_before_an_engine_says_which_adapter_answers() -> None:
     assert told(ReplayingEngine(engine, {})) is not None
 
 
-def told(engine: Engine) -> float | None:
+def told(engine: Engine, options: Options | None = None) -> float | None:
     """The confidence of an answer, over a table that holds one row."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "shop.db"
         with sqlite3.connect(path) as connection:
             connection.executescript("CREATE TABLE products (name TEXT); INSERT INTO products VALUES ('kettle');")
         connection.close()
-        with Assistant.over(engine, open_database(f"sqlite:///{path}")) as assistant:
+        with Assistant.over(engine, open_database(f"sqlite:///{path}"), options=options) as assistant:
             answer = assistant.ask("What are the names of the products?")
     assert not answer.problem
     return answer.confidence

@@ -268,7 +268,9 @@ class Assistant:
             tables=ground.tables,
             understood=understand(query, self.options.today) if query is not None else None,
             abstained=self._doubt(chosen, steps, agreement) if self.options.abstain else None,
-            confidence=None if chosen.problem else probability(_signs(chosen, steps), self.engine.adapter_sha256),
+            confidence=None
+            if chosen.problem
+            else probability(_signs(chosen, steps, agreement), self.engine.adapter_sha256),
             seconds=time.perf_counter() - started,
         )
 
@@ -439,12 +441,14 @@ def _says(row: Sequence[object]) -> bool:
 
 def signs_of(answer: Answer) -> Signs:
     """The signs that the confidence of an answer is made from."""
-    return _signs(next(step for step in answer.steps if step.sql == answer.written), answer.steps)
+    chosen = next(step for step in answer.steps if step.sql == answer.written)
+    return _signs(chosen, answer.steps, answer.agreement)
 
 
-def _signs(chosen: Step, steps: Sequence[Step]) -> Signs:
+def _signs(chosen: Step, steps: Sequence[Step], agreement: float | None) -> Signs:
     empty = isinstance(chosen.outcome, Result) and not any(_says(row) for row in chosen.outcome.rows)
-    return Signs(chosen.completion.logprobs, sum(step.kind in ("mend", "repair") for step in steps), empty)
+    repairs = sum(step.kind in ("mend", "repair") for step in steps)
+    return Signs(chosen.completion.logprobs, repairs, empty, agreement)
 
 
 def _no_sql(completion: Completion) -> Refusal:

@@ -109,8 +109,16 @@ def latency(rows: Sequence[str], quantiles: Mapping[str, Sequence[float]]) -> st
     return _svg(figure, "latency")
 
 
-def reliability(rows: Sequence[str], bins: Mapping[str, Sequence[Mapping[str, float]]]) -> str:
-    """How often a vote of a given agreement is right; on the diagonal, agreement can be read as a probability."""
+def reliability(
+    rows: Sequence[str],
+    bins: Mapping[str, Sequence[Mapping[str, float]]],
+    *,
+    said: str = "agreement of the candidates, %",
+) -> str:
+    """How often an answer is right of which so much is `said`; on the diagonal it can be read as a probability.
+
+    A bin holds `said` and `right` in percent, and `n` answers.
+    """
     figure = _figure(5.2, 4.2)
     axis = figure.subplots()
     axis.plot([0, 100], [0, 100], color=SOFT, linewidth=1, linestyle=(0, (4, 3)))
@@ -119,14 +127,14 @@ def reliability(rows: Sequence[str], bins: Mapping[str, Sequence[Mapping[str, fl
         points = bins[row]
         if not points:
             continue
-        axis.plot([p["agreement"] for p in points], [p["right"] for p in points], "o-", color=color, label=_short(row))
+        axis.plot([p["said"] for p in points], [p["right"] for p in points], "o-", color=color, label=_short(row))
         for point in points:
             label = f"{point['n']:.0f}"
-            axis.annotate(label, (point["agreement"], point["right"]), textcoords="offset points",
+            axis.annotate(label, (point["said"], point["right"]), textcoords="offset points",
                           xytext=(6, -10), fontsize=8, color=SOFT)  # fmt: skip
     axis.set_xlim(0, 104)
     axis.set_ylim(0, 104)
-    axis.set_xlabel("agreement of the candidates, %")
+    axis.set_xlabel(said)
     axis.set_ylabel("right, %")
     axis.grid(color=LINE, linewidth=0.8)
     axis.legend(frameon=False, loc="upper left", fontsize=9)

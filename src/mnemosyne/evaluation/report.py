@@ -54,7 +54,8 @@ def draw(record: Record) -> dict[str, str]:
         drawings["latency"] = plots.latency(labels, {s["label"]: s["cost"]["seconds_quantiles"] for s in systems})
     voted = {system["label"]: system["reliability"] for system in systems if system["reliability"]}
     if voted:
-        drawings["reliability"] = plots.reliability(list(voted), voted)
+        bins = {label: [{"said": b["agreement"], **b} for b in found] for label, found in voted.items()}
+        drawings["reliability"] = plots.reliability(list(bins), bins)
     return drawings
 
 

@@ -15,7 +15,10 @@ from functools import lru_cache
 from importlib.resources import files
 
 SIGNS = ("bias", "mean_logprob", "min_logprob", "tokens", "repaired", "empty")
-"""The inputs, in the order of the coefficients."""
+"""The inputs of an answer that one draft led to, in the order of the coefficients."""
+
+VOTED = ("bias", "mean_logprob", "tokens", "empty", "agreement")
+"""The inputs of an answer that candidates voted for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,35 +31,46 @@ class Signs:
     """Drafts after the first that were needed."""
     empty: bool
     """The result has no rows, or only zeros and nothing."""
+    agreement: float | None = None
+    """Share of the candidates that agree with a voted answer, None without a vote."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What the inputs are: `SIGNS`, or `VOTED` after a vote."""
+        return SIGNS if self.agreement is None else VOTED
 
     def inputs(self) -> tuple[float, ...]:
-        """The inputs of the regression, each about between -3 and 3."""
-        mean = sum(self.logprobs) / len(self.logprobs)
-        return (
-            1.0,
-            max(mean, -0.5) * 6,
-            max(min(self.logprobs), -4.0) * 0.75,
-            math.log(len(self.logprobs) / 40),
-            float(min(self.repairs, 2)),
-            float(self.empty),
-        )
+        """The inputs of the regression, each about between -3 and 4, in the order of `names`."""
+        found = {
+            "bias": 1.0,
+            "mean_logprob": max(sum(self.logprobs) / len(self.logprobs), -0.5) * 6,
+            "min_logprob": max(min(self.logprobs), -4.0) * 0.75,
+            "tokens": math.log(len(self.logprobs) / 40),
+            "repaired": float(min(self.repairs, 2)),
+            "empty": float(self.empty),
+            "agreement": 4 * (self.agreement or 0.0) - 2,
+        }
+        return tuple(found[name] for name in self.names)
 
 
 def probability(signs: Signs, adapter_sha256: str | None) -> float | None:
-    """The calibrated probability of being right, None without log-probabilities or for an adapter without coefficients."""
-    coefficients = _coefficients(adapter_sha256) if adapter_sha256 else {}
+    """The calibrated probability of being right, None without log-probabilities or for an adapter without coefficients.
+
+    Answers of one draft and voted ones have coefficients of their own.
+    """
+    coefficients = _coefficients(adapter_sha256, signs.agreement is not None) if adapter_sha256 else {}
     if not signs.logprobs or not coefficients:
         return None
-    total = sum(coefficients[name] * value for name, value in zip(SIGNS, signs.inputs(), strict=True))
+    total = sum(coefficients[name] * value for name, value in zip(signs.names, signs.inputs(), strict=True))
     return 1 / (1 + math.exp(-max(-30.0, min(30.0, total))))
 
 
 @lru_cache
-def _coefficients(adapter_sha256: str) -> Mapping[str, float]:
+def _coefficients(adapter_sha256: str, voted: bool) -> Mapping[str, float]:
     file = files("mnemosyne.data") / "grounding" / "confidence.json"
     if not file.is_file():
         return {}
-    loaded = json.loads(file.read_text(encoding="utf-8"))
-    if adapter_sha256 not in loaded["recipe"]["adapters"]:
+    found = json.loads(file.read_text(encoding="utf-8")).get("voted" if voted else "single")
+    if found is None or adapter_sha256 not in found["recipe"]["adapters"]:
         return {}
-    return {str(name): float(value) for name, value in loaded["coefficients"].items()}
+    return {str(name): float(value) for name, value in found["coefficients"].items()}
