@@ -21,6 +21,8 @@ FLOORS = {
     "errors": 0,
     "data": 0,
     "settings": 1,
+    "locks": 1,
+    "cluster": 1,
     "schema": 1,
     "results": 1,
     "weights": 2,

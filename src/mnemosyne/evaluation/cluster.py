@@ -12,6 +12,7 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
+from mnemosyne.cluster import reach
 from mnemosyne.errors import EvaluationError, MissingExtra
 from mnemosyne.evaluation.judging import Outcome, Task
 from mnemosyne.evaluation.workers import Workers
@@ -39,6 +40,7 @@ class Cluster:
         if self._ours:
             where = {"include_dashboard": False} if address == "local" else {}
             try:
+                reach(address)
                 ray.init(address=address, log_to_driver=False, configure_logging=False, **where)
             except Exception as error:  # noqa: BLE001 - a node that does not start is a plain Exception of Ray's
                 ray.shutdown()

@@ -14,13 +14,13 @@ import json
 import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from mnemosyne import guard
+from mnemosyne import guard, locks
 from mnemosyne.databases import Limits
 from mnemosyne.errors import EvaluationError
 from mnemosyne.evaluation import METRIC
@@ -223,24 +223,12 @@ def _abstentions(bench: Bench, predictions: Mapping[str, Prediction], written: D
     return scores
 
 
-@contextmanager
-def alone(folder: Path) -> Iterator[None]:
+def alone(folder: Path) -> AbstractContextManager[None]:
     """Keep other runs out of a folder. Raises EvaluationError when one is at work in it, whose files stay untouched."""
-    from filelock import FileLock, Timeout
-
-    folder.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(folder / ".lock")
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        raise EvaluationError(
-            f"Another evaluation is at work in {folder}.",
-            hint="Wait until it ends, or choose another folder: -o FOLDER.",
-        ) from None
-    try:
-        yield
-    finally:
-        lock.release()
+    busy = EvaluationError(
+        f"Another evaluation is at work in {folder}.", hint="Wait until it ends, or choose another folder: -o FOLDER."
+    )
+    return locks.alone(folder / ".lock", busy)
 
 
 def pin(folder: Path, bench: Bench, systems: Sequence[System]) -> list[System]:

@@ -7,17 +7,14 @@ What a block holds depends on its number alone.
 from __future__ import annotations
 
 import os
-import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from mnemosyne.cluster import reach
 from mnemosyne.errors import MissingExtra, SettingsError
 from mnemosyne.synthesis.block import Block
 from mnemosyne.synthesis.generate import Recipe, read, write
-
-SECONDS = 5.0
-"""A cluster that does not answer in this time is not there."""
 
 
 def on_ray(recipe: Recipe, work: Path | None, workers: int) -> Iterator[Block]:
@@ -69,20 +66,13 @@ def _start(ray: Any, workers: int) -> None:
     address = os.environ.get("RAY_ADDRESS", "")
     where = {} if address not in ("", "local") else {"num_cpus": max(1, workers), "include_dashboard": False}
     try:
-        _reach(address)
+        reach(address)
         ray.init(log_to_driver=False, configure_logging=False, **where)
     except (OSError, RuntimeError, ValueError) as error:
         raise SettingsError(
             f"No Ray cluster answers at {address or 'this machine'}: {str(error).splitlines()[0]}",
             hint="Check RAY_ADDRESS; without it Ray is started here.",
         ) from None
-
-
-def _reach(address: str) -> None:
-    """Raise OSError when nothing listens at `host:port`: Ray itself tries for many minutes."""
-    host, colon, port = address.removeprefix("ray://").rpartition(":")
-    if colon and port.isdigit():
-        socket.create_connection((host.strip("[]"), int(port)), timeout=SECONDS).close()
 
 
 class _Worker:

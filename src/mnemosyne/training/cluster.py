@@ -16,6 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from mnemosyne.cluster import reach
 from mnemosyne.errors import MissingExtra, TrainingError
 from mnemosyne.settings import Settings
 from mnemosyne.training import starting
@@ -56,9 +57,13 @@ def train(
     if ours:
         where: dict[str, Any] = {"include_dashboard": False} if address == "local" else {}
         try:
+            reach(address)
             ray.init(address=address, log_to_driver=False, configure_logging=False, **where)
         except (ConnectionError, ValueError) as error:
-            raise TrainingError(f"No Ray cluster answers at {address}: {error}.") from None
+            raise TrainingError(
+                f"No Ray cluster answers at {address}: {error}.",
+                hint="Start one with `ray start --head`, and name its address.",
+            ) from None
     if recipe.start_from and not resume:  # workers have a current folder of their own
         recipe = replace(recipe, start_from=str(starting.locate(recipe.start_from, folder, settings).absolute()))
     config = {
