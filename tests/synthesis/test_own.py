@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import re
 import sqlite3
@@ -14,10 +15,12 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 from filelock import FileLock
+from rich.console import Console
 
 from mnemosyne import guard
 from mnemosyne.cli import group
 from mnemosyne.datasets import Example, read_examples
+from mnemosyne.engines.scripted import ScriptedEngine
 from mnemosyne.errors import DatabaseUnreadable, SettingsError
 from mnemosyne.guard.query import SafeQuery
 from mnemosyne.schema import Schema
@@ -346,6 +349,24 @@ def test_invented_rows_satisfy_keys_and_value_lists() -> None:
     assert {row[1] for row in rows["farms"]} <= {"dairy", "beef", None}
     assert {row[1] for row in rows["cows"]} <= {row[0] for row in rows["farms"]}
     assert rows == invented(schema, seed=4, today=TODAY)
+
+
+@pytest.mark.parametrize("quiet", [False, True])
+def test_paraphrases_are_counted_on_a_terminal(
+    quiet: bool, zoo_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    screen, fetched = io.StringIO(), []
+    monkeypatch.setattr("mnemosyne.cli.console.stderr", lambda: Console(file=screen, force_terminal=True, width=80))
+    monkeypatch.setattr("mnemosyne.cli.downloading.fetch", lambda name, settings: fetched.append(name))
+    monkeypatch.setattr(
+        "mnemosyne.engines.open_engine", lambda name, settings: ScriptedEngine(lambda asked: "SELECT 1")
+    )
+    command = ["synth", "--db", zoo_url, "-o", str(tmp_path), "-n", "6", "--today", "2026-06-15", "--paraphrase", "m"]
+    ran = CliRunner().invoke(group, [*command, *(["-q"] if quiet else [])])
+    assert ran.exit_code == 0, ran.output
+    assert "0 of 6 paraphrases kept" in ran.output
+    assert ("6 of 6 pairs tried in other words" in screen.getvalue()) is not quiet
+    assert fetched == ([] if quiet else ["m"])
 
 
 def test_a_second_run_in_the_same_folder_is_turned_away(zoo_url: str, tmp_path: Path) -> None:

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from mnemosyne.cli import console
+from mnemosyne import settings
+from mnemosyne.cli import console, downloading
 from mnemosyne.errors import DatasetError
 
 if TYPE_CHECKING:
@@ -95,7 +96,7 @@ def command(
         return 0
     started = time.perf_counter()
     remarks: list[str] = []
-    with _progress(quiet) as progress:
+    with _progress(quiet, "Opening the database …", "pairs") as progress:
         made = own.synthesise(order, progress, Linker, remarks.append, protect)
     for remark in remarks:
         _remark(remark)
@@ -103,7 +104,10 @@ def command(
     click.echo(f"{len(made.examples):,} pairs in {time.perf_counter() - started:.0f} s: {output / 'pairs.jsonl.gz'}")
     click.echo(f"{told:.1f} % of {made.tried.total():,} neighbours told apart. Report: {output / 'report.md'}")
     if model is not None:
-        kept, asked = own.reword(order, made, model, protect)
+        if not quiet:
+            downloading.fetch(model, settings.load())
+        with _progress(quiet, "Loading the model …", "pairs tried in other words") as progress:
+            kept, asked = own.reword(order, made, model, protect, progress)
         click.echo(f"{kept:,} of {asked:,} paraphrases kept: {output / 'paraphrases.jsonl.gz'}")
     if made.examples:
         click.echo(f"Train on them: mnemosyne train {output / 'recipe.yaml'} --dry-run")
@@ -133,11 +137,11 @@ def _check(verdicts: Iterator[Checked], output: Path) -> int:
 
 
 @contextmanager
-def _progress(quiet: bool) -> Iterator[Progress | None]:
-    """The pairs kept so far, on a terminal."""
+def _progress(quiet: bool, begin: str, what: str) -> Iterator[Progress | None]:
+    """What is done so far of what is wanted, on a terminal."""
     err = console.stderr()
     if quiet or not err.is_terminal:
         yield None
         return
-    with err.status("Opening the database …") as status:
-        yield lambda kept, wanted: status.update(f"{kept:,} of {wanted:,} pairs")
+    with err.status(begin) as status:
+        yield lambda done, wanted: status.update(f"{done:,} of {wanted:,} {what}")

@@ -10,13 +10,13 @@ import hashlib
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 from typing import Any
 
-from mnemosyne import __version__
+from mnemosyne import __version__, locks
 from mnemosyne.databases import open_database
 from mnemosyne.datasets.example import Example
 from mnemosyne.datasets.jsonl import fingerprint, try_lines, write_examples
@@ -152,27 +152,16 @@ def _put(path: Path, text: str) -> None:
     partial.replace(path)
 
 
-@contextmanager
-def _alone(folder: Path) -> Iterator[None]:
+def _alone(folder: Path) -> AbstractContextManager[None]:
     """One run at a time in a folder: another one would remove the populations that this one reads.
 
     Raises SettingsError when there is one.
     """
-    from filelock import FileLock, Timeout
-
-    folder.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(folder / ".lock", timeout=0)
-    try:
-        lock.acquire()
-    except Timeout:
-        raise SettingsError(
-            f"Another run of mnemosyne synth is at work in {folder}.",
-            hint="Wait until it ends, or name another folder with -o.",
-        ) from None
-    try:
-        yield
-    finally:
-        lock.release()
+    busy = SettingsError(
+        f"Another run of mnemosyne synth is at work in {folder}.",
+        hint="Wait until it ends, or name another folder with -o.",
+    )
+    return locks.alone(folder / ".lock", busy)
 
 
 def checked_name(name: str) -> str:
@@ -312,10 +301,12 @@ def write_schema(folder: Path, name: str, schema: Schema) -> None:
     _put(folder / "schemas" / f"{name}.sql", schema.to_ddl() + "\n")
 
 
-def reword(order: Order, made: Made, model: str, protect: Iterable[Path] = ()) -> tuple[int, int]:
+def reword(
+    order: Order, made: Made, model: str, protect: Iterable[Path] = (), progress: Progress | None = None
+) -> tuple[int, int]:
     """Write paraphrases by a local model, checked by execution; returns how many were kept, and asked for.
 
-    `protect` as in `synthesise`.
+    `protect` as in `synthesise`; `progress` is called with the pairs done so far and all of them.
     """
     from mnemosyne import settings
     from mnemosyne.engines import open_engine
@@ -330,7 +321,11 @@ def reword(order: Order, made: Made, model: str, protect: Iterable[Path] = ()) -
                 paraphraser = Paraphraser(
                     engine, databases, shown(schema, disguised(order.privacy, schema)), order.clock
                 )
-                outcomes = list(paraphraser.paraphrase(made.examples, seed=order.seed))
+                outcomes = []
+                for outcome in paraphraser.paraphrase(made.examples, seed=order.seed):
+                    outcomes.append(outcome)
+                    if progress is not None:
+                        progress(len(outcomes), len(made.examples))
             finally:
                 engine.close()
         finally:
