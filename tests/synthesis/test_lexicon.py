@@ -210,3 +210,18 @@ def test_drafted_aliases_are_names_that_the_engines_take() -> None:
     with duckdb.connect() as connection:
         for alias in aliases:
             assert connection.execute(f"SELECT {alias}.x FROM (SELECT 1 AS x) {alias}").fetchall() == [(1,)]
+
+
+def test_a_draft_can_be_read_whatever_signs_are_in_names() -> None:
+    schema = Schema.from_ddl(
+        """CREATE TABLE "lab.clients" (id INT PRIMARY KEY, name TEXT);
+        CREATE TABLE "{np}" (id INT PRIMARY KEY, "{v}" FLOAT, "{}" TEXT, "_{}_" DATE, "a {x} b" BOOLEAN, "p.q" FLOAT,
+          client_id INT REFERENCES "lab.clients" (id));"""
+    )
+    text = draft(schema)
+    words = parse(text, schema)
+    assert "could not tell where its name ends: lab.clients\n" in text
+    assert [(table.name, table.nouns) for table in words.tables.values()] == [("{np}", ("np",))]
+    nouns = {column.name: column.nouns[0] for column in words.tables["{np}"].columns.values()}
+    del nouns["id"]
+    assert nouns == {"{v}": "v", "{}": "field", "_{}_": "__", "a {x} b": "a x b", "p.q": "p q"}

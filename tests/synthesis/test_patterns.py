@@ -119,6 +119,19 @@ def test_a_table_that_a_lexicon_leaves_out_is_not_spoken_of_and_joins_lead_throu
     assert left_out != "models" or [sql for sql in made if "models" in sql and "makers" in sql]
 
 
+def test_columns_with_dots_and_braces_in_their_names_are_spoken_of() -> None:
+    known = Schema.from_ddl(
+        'CREATE TABLE runs (run_id INT PRIMARY KEY, label TEXT, "{v}" FLOAT, "p.q" FLOAT, "r.s" TEXT, "a {np} b" DATE)'
+    )
+    words = parse(drafting.draft(known), known)
+    pool = Pool(("North", "South", "East", "West"), tuple(map(float, range(11))), None, True, 9)
+    world = World(known, words, ({("runs", c): pool for c in words.tables["runs"].columns},), TODAY)
+    made = [one for name in PATTERNS for one in drafts(world, name, 20)]
+    queries = " ".join(print_sql(one.tree) for one in made)
+    assert all(name in queries for name in ('"{v}"', '"p.q"', '"r.s"'))
+    assert not [one.question for one in made if re.search(r"[{}]", one.question)]
+
+
 def test_dates_without_end_end_nothing() -> None:
     last = date.max
     drawn = [windows.draw(Draws(f"{seed}"), date(2020, 1, 1), last, TODAY, recent=True) for seed in range(200)]

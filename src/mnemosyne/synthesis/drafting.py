@@ -45,11 +45,11 @@ _SHORT = {
 
 
 def words(name: str) -> str:
-    """`ClientProjects_id` as plain lower-case words: `client projects id`."""
+    """`ClientProjects_id` as plain lower-case words: `client projects id`; a brace would be a slot of phrases."""
     spaced = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", " ", name)
     spaced = re.sub(r"^([LF]) ?(?=name$)", r"\1", spaced, flags=re.I)
-    parts = re.split(r"[\s_.\-]+", spaced.lower())
-    return " ".join(_SHORT.get(part, part) for part in parts).strip() or name.lower()
+    parts = re.split(r"[\s_.\-{}]+", spaced.lower())
+    return " ".join(_SHORT.get(part, part) for part in parts).strip() or re.sub("[{}]", "", name.lower()) or "field"
 
 
 def singular(noun: str) -> str:
@@ -116,6 +116,8 @@ def draft(
     """A lexicon for a schema, as YAML. `exclude` names columns (`table.column` or bare) that are not looked at."""
     facts = _Facts(database, schema, frozenset(e.lower() for e in exclude))
     tables = [table for table in schema.tables if not table.is_view and not _is_bookkeeping(table)]
+    dotted = [table.name for table in tables if "." in table.name]
+    tables = [table for table in tables if table.name not in dotted]
     aliases = _aliases([table.name for table in tables])
     known = {table.name: table for table in tables}
     body: dict[str, Any] = {"name": name, "tables": {}}
@@ -140,6 +142,10 @@ def draft(
         "# what stored values are called (values), verbs between tables (relations), named conditions (terms) and\n"
         "# numbers (measures). Columns of kind `hidden` are never spoken of.\n"
     )
+    for table_name in dotted:
+        header += (
+            f"# Left out, since `table.column` could not tell where its name ends: {' '.join(table_name.split())}\n"
+        )
     return header + yaml.safe_dump(body, sort_keys=False, allow_unicode=True, width=110)
 
 

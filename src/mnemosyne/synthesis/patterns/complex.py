@@ -359,7 +359,7 @@ def spread(context: Context) -> Draft:
     query.select(tree, {"0.5": "median", "0.9": "p90", "0.95": "p95", "sd": "stddev"}[kind])
     context.apply(query, filters)
     if item.key:
-        column = context.lexicon.column(*item.key.split("."))
+        column = context.lexicon.column(*item.key.split(".", 1))
         if column and context.pool(column).nulls and key:
             query.where(frag(":v IS NOT NULL", v=value))
     np = context.people(base, filters)
