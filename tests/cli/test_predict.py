@@ -98,6 +98,66 @@ def test_neither_database_nor_schema_is_a_problem_of_the_line(cli: CommandLine, 
     assert "neither a database nor a schema" in read(tmp_path / "p.jsonl")[0]["problem"]
 
 
+@pytest.mark.parametrize(
+    ("option", "problem"),
+    [("--db", "There is no file absent.db."), ("--schema", "The schema absent.db cannot be read")],
+)
+def test_a_place_that_cannot_be_read_is_told_before_a_model_is_fetched(
+    option: str, problem: str, cli: CommandLine, tmp_path: Path
+) -> None:
+    (tmp_path / "p.jsonl").write_text("precious\n")
+    write(
+        tmp_path / "q.jsonl",
+        "broken",
+        {"id": 1, "question": "count clients"},
+        {"id": 2, "question": "count clients", "db": "sqlite:///gone.db"},
+    )
+    ran = predict(cli, tmp_path, option, "sqlite:///absent.db" if option == "--db" else "absent.db")
+    assert ran.code == 2
+    assert problem in ran.err
+    assert cli.fetched == []
+    assert (tmp_path / "p.jsonl").read_text() == "precious\n"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["p.jsonl", "q.jsonl"]
+
+
+def test_lines_that_name_a_place_of_their_own_are_answered_although_the_given_one_is_absent(
+    cli: CommandLine, lab_sqlite: str, tmp_path: Path
+) -> None:
+    write(
+        tmp_path / "q.jsonl",
+        {"id": 1, "question": "count clients"},
+        {"id": 2, "question": "count clients", "db": lab_sqlite},
+        {"id": 3, "question": "count products", "schema": PRODUCTS},
+        {"id": 4, "question": "count samples"},
+    )
+    assert predict(cli, tmp_path, "--db", "sqlite:///absent.db").code == 0
+    found = read(tmp_path / "p.jsonl")
+    assert [(line["id"], line["ok"]) for line in found] == [(1, False), (2, True), (3, True), (4, False)]
+    assert all("There is no file absent.db" in found[place]["problem"] for place in (0, 3))
+
+
+def test_a_place_that_no_line_waits_for_is_not_looked_at(cli: CommandLine, tmp_path: Path) -> None:
+    write(tmp_path / "q.jsonl", {"id": 1, "question": "count clients", "db": "sqlite:///gone.db"}, "broken")
+    assert predict(cli, tmp_path, "--db", "sqlite:///absent.db").code == 0
+    first, second = read(tmp_path / "p.jsonl")
+    assert "There is no file gone.db" in first["problem"]
+    assert "not a JSON object" in second["problem"]
+
+
+def test_files_of_a_user_that_is_not_there_are_no_files(cli: CommandLine, lab_sqlite: str, tmp_path: Path) -> None:
+    write(
+        tmp_path / "q.jsonl",
+        {"id": 1, "question": "count clients"},
+        {"id": 2, "question": "count clients", "db": "~no-such-user/lab.db"},
+        {"id": 3, "question": "count clients", "db": "sqlite:///~no-such-user/lab.db"},
+        {"id": 4, "question": "count clients", "schema": "~no-such-user/lab.sql"},
+    )
+    assert predict(cli, tmp_path, "--db", lab_sqlite, "--model", "~no-such-user/x.gguf").code == 0
+    found = read(tmp_path / "p.jsonl")
+    assert [line["ok"] for line in found] == [True, False, False, False]
+    assert all("~no-such-user/lab" in line["problem"] for line in found[1:])
+
+
 def test_the_dialect_can_be_chosen(cli: CommandLine, lab_sqlite: str, tmp_path: Path) -> None:
     write(tmp_path / "q.jsonl", {"id": 1, "question": "?"})
     sql = "SELECT COUNT(*) FROM samples WHERE received_date >= CURRENT_DATE - INTERVAL '30 days'"

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
+import os
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
@@ -13,15 +14,17 @@ from typing import IO, TYPE_CHECKING, Any, cast
 
 import click
 
+from mnemosyne import locks
 from mnemosyne.cli import console, downloading, files
 from mnemosyne.errors import MnemosyneError, SettingsError
 
 if TYPE_CHECKING:
     from mnemosyne.assistant import Assistant, Options
-    from mnemosyne.databases import Limits
+    from mnemosyne.databases import Database, Limits
     from mnemosyne.engines import Engine
     from mnemosyne.guard.policy import Policy
     from mnemosyne.guard.query import Dialect
+    from mnemosyne.schema import Schema
     from mnemosyne.settings import Settings
 
 BATCH = 64
@@ -114,6 +117,7 @@ def command(
         done = _finished(partial)
         if done:
             err.print(f"{done} of {len(lines)} lines are there from an earlier run.", style="dim")
+        _look(lines[done:], url or "", schema or "")
         downloading.fetch(name, chosen)
         with err.status("Loading the model …"):
             engine = open_engine(name, chosen)
@@ -131,21 +135,16 @@ def command(
 @contextmanager
 def _alone(partial: Path, output: Path) -> Iterator[None]:
     """Keep a second process out of a run, whose lines would come twice. Raises SettingsError when one is at work."""
-    from filelock import FileLock, Timeout
-
-    lock = FileLock(partial.with_suffix(".lock"))
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        raise SettingsError(
-            f"Another process is making {output} from the same questions.",
-            hint="Wait until it ends, or write to another file.",
-        ) from None
-    try:
-        yield
-    finally:
-        Path(lock.lock_file).unlink(missing_ok=True)
-        lock.release()
+    file = partial.with_suffix(".lock")
+    busy = SettingsError(
+        f"Another process is making {output} from the same questions.",
+        hint="Wait until it ends, or write to another file.",
+    )
+    with locks.alone(file, busy):
+        try:
+            yield
+        finally:
+            file.unlink(missing_ok=True)
 
 
 @dataclass(slots=True)
@@ -172,11 +171,11 @@ class _Room:
 
     def _open(self, line: Line) -> Assistant:
         from mnemosyne.assistant import Assistant, lexicon
-        from mnemosyne.databases import open_database
         from mnemosyne.schema import Schema
 
-        if line.db:
-            database = open_database(line.db)
+        source = _source(line)
+        if not isinstance(source, Schema):
+            database = source
             try:
                 assistant = Assistant.over(
                     self.engine,
@@ -193,12 +192,9 @@ class _Room:
                 assistant.dialect = self.dialect
                 assistant.options = replace(self.options, run=False)
             return assistant
-        if not line.schema:
-            raise SettingsError("The line names neither a database nor a schema.", hint="Give --db or --schema.")
-        ddl = line.schema if "(" in line.schema else _read_ddl(Path(line.schema))
-        schema, dialect = Schema.from_ddl(ddl), self.dialect or "postgres"
-        names = lexicon.chosen(self.settings, schema)
-        return Assistant(self.engine, schema, None, dialect, self.options, policy=self.policy, names=names)
+        dialect = self.dialect or "postgres"
+        names = lexicon.chosen(self.settings, source)
+        return Assistant(self.engine, source, None, dialect, self.options, policy=self.policy, names=names)
 
     def close(self) -> None:
         """Close every database and the model."""
@@ -206,6 +202,40 @@ class _Room:
             if not isinstance(assistant, MnemosyneError):
                 assistant.close()
         self.engine.close()
+
+
+def _source(line: Line) -> Database | Schema:
+    """What a line is asked of: its database, opened, or its schema. Raises MnemosyneError."""
+    from mnemosyne.databases import open_database
+    from mnemosyne.schema import Schema
+
+    if line.db:
+        return open_database(line.db)
+    if not line.schema:
+        raise SettingsError("The line names neither a database nor a schema.", hint="Give --db or --schema.")
+    return Schema.from_ddl(line.schema if "(" in line.schema else _read_ddl(Path(line.schema)))
+
+
+def _look(lines: Sequence[Line], url: str, schema: str) -> None:
+    """See before any weights are fetched that some line can be asked of what it names.
+
+    Raises MnemosyneError: lines wait for --db or --schema, which cannot be read, and no line names another that can.
+    """
+    from mnemosyne.schema import Schema
+
+    given = (url, "" if url else schema)
+    problem: MnemosyneError | None = None
+    for key, line in {(line.db, line.schema): line for line in lines if not line.broken}.items():
+        try:
+            source = _source(line)
+        except MnemosyneError as error:
+            problem = error if key == given and any(given) else problem
+            continue
+        if not isinstance(source, Schema):
+            source.close()
+        return
+    if problem is not None:
+        raise problem
 
 
 def _predict(room: _Room, lines: list[Line], model: str, file: IO[str]) -> None:
@@ -303,7 +333,7 @@ def _fingerprint(
 def _stamp(name: str) -> tuple[int, int]:
     """Size and time of the file of this name; zeros when there is none."""
     try:
-        found = Path(name).expanduser().stat()
+        found = os.stat(os.path.expanduser(name))
     except (OSError, ValueError):
         return 0, 0
     return found.st_size, found.st_mtime_ns
