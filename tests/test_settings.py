@@ -28,6 +28,7 @@ from mnemosyne.settings import Settings, load
         ("HUB_TIMEOUT_SECONDS", "-0.1"),
         ("MAX_ROWS", "many"),
         ("OFFLINE", "perhaps"),
+        ("HOME", "~no-such-user/cache"),
     ],
 )
 def test_a_value_that_cannot_be_meant_is_refused_by_its_name(name: str, text: str) -> None:

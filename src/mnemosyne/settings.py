@@ -92,7 +92,7 @@ def _parse(name: str, text: str, kind: str) -> object:
                 return float(text)
             case _:
                 return text
-    except (KeyError, ValueError):
+    except (KeyError, ValueError, RuntimeError):  # a home folder of nobody
         raise SettingsError(f"{name}={text!r} is not a value of kind {kind}.") from None
 
 

@@ -29,6 +29,13 @@ def test_no_such_file_names_the_nearest_and_creates_nothing(form: str, tmp_path:
     assert [path.name for path in tmp_path.iterdir()] == ["laboratory.db"]
 
 
+@pytest.mark.parametrize("url", ["~no-such-user/lab.db", "sqlite:///~no-such-user/lab.db"])
+def test_a_file_of_a_user_that_is_not_there(url: str) -> None:
+    error = failure(url)
+    assert isinstance(error, DatabaseNotFound)
+    assert str(error) == "There is no file ~no-such-user/lab.db."
+
+
 def test_a_folder_is_not_a_database(tmp_path: Path) -> None:
     assert "is a folder" in str(failure(f"sqlite:///{tmp_path}"))
 

@@ -75,6 +75,8 @@ def test_a_schema_longer_than_the_context(engine: TransformersEngine, prompt: Pr
 def test_names_that_are_none(tiny: Path, tiny_adapter: Path, settings: Settings, tmp_path: Path) -> None:
     with pytest.raises(UnknownModel, match="No model is called"):
         open_engine("transformers:nonsense", settings)
+    with pytest.raises(UnknownModel, match="There is no file"):
+        open_engine("transformers:~no-such-user/x.gguf", settings)
     with pytest.raises(EngineError, match="takes whole models"):
         open_engine(f"transformers:{tiny}+{tiny_adapter}", settings)
     (tmp_path / "empty").mkdir()

@@ -176,8 +176,9 @@ def test_the_size_of_an_adapter_is_known_before_it_is_written(small: Tiny, tmp_p
 
 
 def test_broken_adapters_are_named(small: Tiny, tmp_path: Path) -> None:
-    with pytest.raises(UnknownModel):
-        adapters.read("no-such-adapter", small.settings)
+    for name in ("no-such-adapter", "~no-such-user/adapter.gguf"):
+        with pytest.raises(UnknownModel):
+            adapters.read(name, small.settings)
     with pytest.raises(ReleaseError, match="whole model"):
         adapters.read("qwen2.5-coder-0.5b-instruct", small.settings)
     with pytest.raises(ReleaseError, match="a model, not an adapter"):

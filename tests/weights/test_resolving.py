@@ -106,9 +106,19 @@ class TestNames:
             find("zzz")
         assert "Did you mean" not in caught.value.hint
 
-    def test_no_such_file(self, settings: Settings) -> None:
-        with pytest.raises(UnknownModel, match=r"There is no file \./none\.gguf"):
-            resolve("./none.gguf", settings)
+    @pytest.mark.parametrize("name", ["./none.gguf", "~no-such-user/none.gguf", "~no-such-user/none.gguf+a.gguf"])
+    def test_no_such_file(self, name: str, settings: Settings) -> None:
+        with pytest.raises(UnknownModel) as caught:
+            resolve(name, settings)
+        assert str(caught.value) == f"There is no file {name.removesuffix('+a.gguf')}."
+        assert "mnemosyne models" in caught.value.hint
+
+    def test_a_file_in_the_home_folder(
+        self, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("HOME", str(tmp_path))
+        own = gguf(tmp_path / "own.gguf", general__type="model")
+        assert resolve("~/own.gguf", settings, entries={}).gguf == own
 
     def test_what_is_not_gguf_is_told(self, settings: Settings, tmp_path: Path) -> None:
         path = tmp_path / "weights.gguf"

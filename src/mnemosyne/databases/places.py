@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlencode, urlsplit, urlunsplit
@@ -55,7 +56,7 @@ def parse(url: str) -> Place:
         raise DatabaseError("No database is named.", hint=_EXAMPLES)
     scheme, separator, rest = text.partition("://")
     if not separator:
-        return _file_place(Path(text).expanduser())
+        return _file_place(Path(os.path.expanduser(text)))
     kind = _KINDS.get(scheme.lower())
     if kind is None:
         near = difflib.get_close_matches(scheme.lower(), _KINDS, n=1)
@@ -69,7 +70,7 @@ def parse(url: str) -> Place:
             f"{scheme}://{rest} lacks a slash before the file.",
             hint=f"A relative file is {scheme}:///lab.db, an absolute one {scheme}:////data/lab.db.",
         )
-    path = Path(path_text[1:]).expanduser()
+    path = Path(os.path.expanduser(path_text[1:]))
     if path_text in ("/", "/:memory:"):
         raise DatabaseError("A database in memory is empty, there is nothing to ask.", hint=_EXAMPLES)
     check_file(path, kind)

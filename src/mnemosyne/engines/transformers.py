@@ -7,6 +7,7 @@ on a CPU it is many times slower than llama.cpp and takes four times the memory,
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -126,7 +127,7 @@ def _load(name: str, settings: Settings) -> tuple[Any, Any]:
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     place: dict[str, Any] = {}
-    source: str | Path = Path(name).expanduser()
+    source: str | Path = Path(os.path.expanduser(name))
     if not Path(source).is_dir():
         try:
             source, place = _gguf(name, settings)

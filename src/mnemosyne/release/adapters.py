@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -77,7 +78,7 @@ def _with_record(adapter: Adapter, file: Path) -> Adapter:
 
 
 def _read(source: str, settings: Settings) -> Adapter:
-    path = Path(source).expanduser()
+    path = Path(os.path.expanduser(source))
     if path.is_dir():
         return _from_run(path) if (path / "run.json").is_file() else from_peft(path)
     if path.is_file():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -67,12 +68,12 @@ def split(name: str, entries: Mapping[str, Entry]) -> tuple[str, str | None]:
     entry = entries.get(name)
     if entry is not None:
         return (entry.base, name) if entry.kind == "adapter" and entry.base else (name, None)
-    if (path := Path(name).expanduser()).is_file():
+    if (path := _path(name)).is_file():
         return (_base_of(path, entries), name) if is_adapter(path) else (name, None)
     if "+" not in name:
         return name, None
     for base, adapter in _cuts(name):
-        if base in entries or Path(base).expanduser().is_file():
+        if base in entries or _path(base).is_file():
             return base, adapter
     base, adapter = name.split("+", 1)
     return base, adapter
@@ -144,8 +145,13 @@ def _with_adapter(
     )
 
 
+def _path(name: str) -> Path:
+    """`name` as a path; `~somebody` stays as it is where nobody is called so, and is then no file."""
+    return Path(os.path.expanduser(name))
+
+
 def _gguf(name: str, entries: Mapping[str, Entry]) -> Path:
-    path = Path(name).expanduser()
+    path = _path(name)
     if not path.is_file():
         raise unknown(name, entries)
     return path
