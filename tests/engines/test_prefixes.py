@@ -67,6 +67,21 @@ def test_a_changed_state_is_never_used(states: PrefixStates, damaged: bytes) -> 
     assert list(states.folder.iterdir()) == []
 
 
+@pytest.mark.parametrize("checksum", [None, b"", b"\xff\xfe", b"0" * 64])
+def test_a_state_whose_checksum_is_lost_or_damaged_is_written_anew(
+    states: PrefixStates, checksum: bytes | None
+) -> None:
+    keep(states, "a", b"torn")
+    if checksum is None:
+        (states.folder / "a.sha256").unlink()
+    else:
+        (states.folder / "a.sha256").write_bytes(checksum)
+    assert states.find("a") is None
+    keep(states, "a")
+    assert states.find("a") == "a.state"
+    assert (states.folder / "a.state").read_bytes() == b"state"
+
+
 def test_a_writer_that_fails_leaves_nothing(states: PrefixStates) -> None:
     def full(file: str) -> None:
         (states.folder / file).write_bytes(b"half")
