@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
+import threading
 from pathlib import Path
 
 import pytest
@@ -110,6 +112,35 @@ def test_a_dialect_belongs_to_answers_made_elsewhere(mine: list[str], tmp_path: 
     done = run(*mine, "--model", "m", "--dialect", "sqlite", "-o", str(tmp_path / "run"))
     assert done.exit_code == 2
     assert "--dialect is of --predictions" in done.output
+
+
+def test_a_bench_that_is_not_there_is_told_before_a_model_is_looked_for(
+    mine: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(running, "model_system", lambda *_: pytest.fail("a model was looked for"))
+    (tmp_path / "empty.jsonl").touch()
+    for bench, problem in (
+        ("nope", "No bench and no file is called nope."),
+        (str(tmp_path / "empty.jsonl"), "holds no question"),
+        ("spider", "needs Spider's folder"),
+        (mine[1], "no database is named"),
+    ):
+        done = run("--bench", bench, "--model", "no-such-model", "-o", str(tmp_path / "run"))
+        assert isinstance(done.exception, EvaluationError), bench
+        assert problem in str(done.exception)
+    done = run("--bench", "lab", "--database", "sqlite:///x.db", "--model", "m", "-o", str(tmp_path / "run"))
+    assert "has databases of its own" in str(done.exception)
+    assert not (tmp_path / "run").exists()
+
+
+def test_questions_may_come_through_a_pipe(mine: list[str], shop_bench: Bench, tmp_path: Path) -> None:
+    pipe, text = tmp_path / "pipe", Path(mine[1]).read_bytes()
+    os.mkfifo(pipe)
+    given = answers(tmp_path / "given.jsonl", shop_bench)
+    writer = threading.Thread(target=pipe.write_bytes, args=(text,), daemon=True)
+    writer.start()
+    done = run("--bench", str(pipe), *mine[2:], "--predictions", given, "-o", str(tmp_path / "run"))
+    assert done.exit_code == 0, done.output
 
 
 def test_two_runs_do_not_work_in_one_folder(

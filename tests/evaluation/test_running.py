@@ -20,17 +20,18 @@ from mnemosyne.databases import Limits
 from mnemosyne.datasets import Example
 from mnemosyne.engines import Completion
 from mnemosyne.engines.scripted import ScriptedEngine
-from mnemosyne.errors import EvaluationError
+from mnemosyne.errors import EvaluationError, SettingsError
 from mnemosyne.evaluation import record, running
 from mnemosyne.evaluation.benches import Bench
 from mnemosyne.evaluation.comparing import compare
-from mnemosyne.evaluation.predicting import Prediction, Way, predict, read_predictions
+from mnemosyne.evaluation.predicting import Prediction, Way, own_words, predict, read_predictions
 from mnemosyne.evaluation.published import section
 from mnemosyne.evaluation.report import write_report
 from mnemosyne.evaluation.scoring import Score
 from mnemosyne.evaluation.selftest import self_test
 from mnemosyne.evaluation.workers import Workers
 from mnemosyne.prompt import Prompt
+from mnemosyne.settings import Settings
 
 LIMITS = Limits(timeout_seconds=5, max_rows=1000)
 
@@ -340,11 +341,60 @@ def test_the_cost_of_every_draft_is_counted(shop_bench: Bench, tmp_path: Path) -
 
 
 def test_ways_have_names_that_cannot_be_mixed_up() -> None:
-    ways = [Way(), Way(repairs=2), Way(grounding=True), Way(repairs=2, grounding=True), Way(votes=5), Way(abstain=True)]
+    ways = [
+        Way(), Way(repairs=2), Way(grounding=True), Way(repairs=2, grounding=True), Way(votes=5), Way(abstain=True),
+        Way(linked=1200), Way(grounding=True, words="1a2b3c"),
+    ]  # fmt: skip
     assert [way.label for way in ways] == [
         "greedy", "greedy, repairs 2", "greedy, hints", "greedy, hints, repairs 2", "votes 5", "greedy, may abstain",
+        "greedy, linked 1200", "greedy, hints, own words 1a2b3c",
     ]  # fmt: skip
-    assert [way.plain for way in ways] == [True, False, False, False, False, False]
+    assert [way.plain for way in ways] == [True, *[False] * 7]
+
+
+def test_a_linked_way_shows_the_part_that_each_question_needs(shop_bench: Bench, tmp_path: Path) -> None:
+    """The shop has two tables; a budget for one of them leaves the other out of the prompt."""
+    seen: dict[str, str] = {}
+
+    def write(asked: Prompt) -> str:
+        [question] = [e.question for e in shop_bench.examples if e.question in asked.tail]
+        seen[question] = asked.prefix
+        return "SELECT 1"
+
+    for linked in (0, 40):
+        way = Way(linked=linked, grounding=True)
+        file = tmp_path / f"{linked}.jsonl"
+        predict(ScriptedEngine(write), shop_bench, way, file, limits=LIMITS, progress=quiet)
+        shown = seen["How many customers are there?"]
+        assert "CREATE TABLE customers" in shown
+        assert ("CREATE TABLE orders" in shown) == (linked == 0)
+
+
+def test_a_way_with_own_words_knows_them_and_is_told_apart(shop_bench: Bench, tmp_path: Path) -> None:
+    house = tmp_path / "house.yaml"
+    house.write_text("groups:\n- [Riga, the old town]\n")
+    one = replace(shop_bench, examples=(replace(shop_bench.examples[1], question="Customers in the old town."),))
+    told = []
+
+    def write(asked: Prompt) -> str:
+        told.append("Riga" in asked.tail)
+        return "SELECT 1"
+
+    settings = replace(Settings(), synonyms=str(house))
+    for words in ("", own_words(settings)):
+        way, file = Way(grounding=True, words=words), tmp_path / f"w{words}.jsonl"
+        predict(ScriptedEngine(write), one, way, file, limits=LIMITS, progress=quiet, settings=settings)
+    assert told == [False, True]
+    hidden = replace(settings, exclude_values="customers.city")
+    way = Way(grounding=True, words=own_words(hidden))
+    predict(ScriptedEngine(write), one, way, tmp_path / "h.jsonl", limits=LIMITS, progress=quiet, settings=hidden)
+    assert told == [False, True, False], "a column that is left out is not read for an evaluation either"
+    assert own_words(Settings()) == "" != own_words(settings) != own_words(hidden)
+
+
+def test_own_words_that_cannot_be_read_are_named(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=r"absent\.yaml"):
+        own_words(replace(Settings(), synonyms=str(tmp_path / "absent.yaml")))
 
 
 # The folder of a run ---------------------------------------------------------------------------------------------

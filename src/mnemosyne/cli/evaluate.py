@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 if TYPE_CHECKING:
-    from mnemosyne.evaluation.predicting import Progress
+    from mnemosyne.evaluation.predicting import Progress, Way
     from mnemosyne.evaluation.selftest import Judges
 
 ENGINES = click.Choice(["postgres", "sqlite", "duckdb"])
@@ -29,6 +30,8 @@ ENGINES = click.Choice(["postgres", "sqlite", "duckdb"])
               help="Candidates per question; the largest group answers, unrepaired.")  # fmt: skip
 @click.option("--repair/--no-repair", default=False, help="Let the assistant mend refused and failing drafts.")
 @click.option("--grounding/--no-grounding", default=False, help="Tell the model which stored values a question means.")
+@click.option("--linking", type=click.IntRange(100), metavar="TOKENS",
+              help="Show at most so much of a schema: the tables that the question needs.")  # fmt: skip
 @click.option("--abstain/--no-abstain", default=False, help="Let the assistant give back what has no answer.")
 @click.option(
     "--limit", type=click.IntRange(0), default=0, help="Measure on this many questions, spread over the bench."
@@ -62,8 +65,14 @@ def command(models: str | None, bench: str, predictions: tuple[Path, ...], outpu
         raise click.UsageError("Name a --model or a file of --predictions.")
     if options["dialect"] and not predictions:
         raise click.UsageError("--dialect is of --predictions; a model is asked for PostgreSQL.")
-    repairs = 2 if options["repair"] else 0
-    way = Way(options["votes"], repairs, options["seed"], grounding=options["grounding"], abstain=options["abstain"])
+    way = Way(
+        options["votes"],
+        2 if options["repair"] else 0,
+        options["seed"],
+        grounding=options["grounding"],
+        abstain=options["abstain"],
+        linked=options["linking"] or 0,
+    )
     record = _measure(names, predictions, bench, folder, way, options)
     if options["as_json"]:
         import json
@@ -77,16 +86,20 @@ def command(models: str | None, bench: str, predictions: tuple[Path, ...], outpu
 
 
 def _measure(
-    models: list[str], files: tuple[Path, ...], bench_name: str, folder: Path, way: Any, options: dict[str, Any]
+    models: list[str], files: tuple[Path, ...], bench_name: str, folder: Path, way: Way, options: dict[str, Any]
 ) -> dict[str, Any]:
     from mnemosyne import settings as settings_room
     from mnemosyne.databases import Limits
     from mnemosyne.evaluation import plots, record, running
-    from mnemosyne.evaluation.benches import Where, open_bench
+    from mnemosyne.evaluation.benches import Where, check_bench, open_bench
+    from mnemosyne.evaluation.predicting import own_words
     from mnemosyne.evaluation.report import write_report
 
     plots.require()
     settings = settings_room.load()
+    check_bench(bench_name, options["data"], options["databases"])
+    if way.grounded:
+        way = replace(way, words=own_words(settings))
     limits = Limits(options["timeout"], max_rows=100_000)
     systems = [running.model_system(name, way, folder, settings) for name in models]
     systems += [running.System(file.stem, None, file, dialect=options["dialect"] or "postgres") for file in files]

@@ -93,24 +93,39 @@ class Where:
     """Whether the laboratory's golds are proven equal on the other engines."""
 
 
+def check_bench(name: str, data: Path | None = None, databases: Sequence[str] = ()) -> None:
+    """See before a model is fetched that there is such a bench, and that what it needs is named.
+
+    Raises EvaluationError, DatasetError. A pipe is not looked into: it can be read only once.
+    """
+    if name not in NAMES:
+        if (path := Path(name)).is_file() or not path.exists():
+            _questions(path, databases)
+        return
+    if databases:
+        raise EvaluationError(
+            f"The bench {name} has databases of its own.", hint="--database belongs to a file of questions."
+        )
+    if name not in LAB_BENCHES:
+        _folder(data, name)
+
+
 @contextmanager
 def open_bench(name: str, where: Where, *, limit: int = 0) -> Iterator[Bench]:
     """The bench `name` (one of `NAMES`, or a file of examples), its databases ready; at most `limit` questions.
 
     Raises EvaluationError, DatasetError, DatabaseError.
     """
-    if name in NAMES and where.databases:
-        raise EvaluationError(
-            f"The bench {name} has databases of its own.", hint="--database belongs to a file of questions."
-        )
+    if name in NAMES:
+        check_bench(name, where.data, where.databases)
     with ExitStack() as stack:
         if name in LAB_BENCHES:
             examples = read_examples(_set(LAB_BENCHES[name]))
             bench = _laboratory(name, examples, stack.enter_context(Laboratories.open(where.home, where.server)), where)
         elif name == "spider":
-            bench = _spider(_folder(where, name))
+            bench = _spider(_folder(where.data, name))
         elif name == "spider-dev":
-            bench = _spider_dev(_folder(where, name))
+            bench = _spider_dev(_folder(where.data, name))
         else:
             bench = _file(Path(name), where, stack)
         _check_engine(bench, where)
@@ -148,10 +163,10 @@ def _set(name: str) -> Path:
     return path
 
 
-def _folder(where: Where, name: str) -> Path:
-    if where.data is None:
+def _folder(data: Path | None, name: str) -> Path:
+    if data is None:
         raise EvaluationError(f"The bench {name} needs Spider's folder.", hint="Name it: --data FOLDER.")
-    return where.data
+    return data
 
 
 def _first(examples: Sequence[Example], limit: int) -> tuple[Example, ...]:
@@ -250,17 +265,33 @@ def _spider_bench(name: str, folder: Path, examples: Sequence[Example]) -> Bench
 
 def _file(path: Path, where: Where, stack: ExitStack) -> Bench:
     """Examples of one schema: `lab` with its populations, or any schema with the databases that are named."""
+    examples = _questions(path, where.databases)
+    schema_name = examples[0].schema
+    unanswerable = not any(example.sql.strip() for example in examples)
+    if not where.databases:
+        labs = stack.enter_context(Laboratories.open(where.home, where.server))
+        return replace(_laboratory(path.stem, examples, labs, where), unanswerable=unanswerable)
+    schema, engine = _seen(where.databases)
+    return Bench(
+        path.stem,
+        tuple(examples),
+        {schema_name: schema},
+        {schema_name: where.databases},
+        engine=engine,
+        unanswerable=unanswerable,
+        contents=digest(where.databases),
+    )
+
+
+def _questions(path: Path, databases: Sequence[str]) -> list[Example]:
+    """The examples of a file: of `lab`, or of the one schema that the databases have."""
     if not path.exists():
         raise EvaluationError(f"No bench and no file is called {path}.", hint=f"Benches: {', '.join(NAMES)}.")
     examples = read_examples(path)
     if not examples:
         raise EvaluationError(f"{path} holds no question.", hint="One JSON object a line: docs/evaluation.md.")
     names = sorted({example.schema for example in examples})
-    unanswerable = not any(example.sql.strip() for example in examples)
-    if names == ["lab"] and not where.databases:
-        labs = stack.enter_context(Laboratories.open(where.home, where.server))
-        return replace(_laboratory(path.stem, examples, labs, where), unanswerable=unanswerable)
-    if not where.databases:
+    if names != ["lab"] and not databases:
         raise EvaluationError(
             f"{path.name} asks of {', '.join(names[:3])}, and no database is named.",
             hint="Name one or more populations: --database URL.",
@@ -269,16 +300,7 @@ def _file(path: Path, where: Where, stack: ExitStack) -> Bench:
         raise EvaluationError(
             f"{path.name} holds {len(names)} schemas; databases can be named for one.", hint="Split it by schema."
         )
-    schema, engine = _seen(where.databases)
-    return Bench(
-        path.stem,
-        tuple(examples),
-        {names[0]: schema},
-        {names[0]: where.databases},
-        engine=engine,
-        unanswerable=unanswerable,
-        contents=digest(where.databases),
-    )
+    return examples
 
 
 def _seen(urls: Sequence[str]) -> tuple[Schema, Dialect]:

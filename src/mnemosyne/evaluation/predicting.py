@@ -5,23 +5,28 @@ Answers are appended to a file as they come, so that an interrupted run goes on 
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from mnemosyne import prompt
-from mnemosyne.assistant import Answer, Assistant, Options
-from mnemosyne.databases import Limits, open_database
+from mnemosyne.assistant import Answer, Assistant, Options, lexicon
+from mnemosyne.databases import Database, Limits, open_database
 from mnemosyne.datasets import Example
 from mnemosyne.datasets.jsonl import read_lines
 from mnemosyne.engines import Completion, Engine, Sampling
-from mnemosyne.errors import EvaluationError
+from mnemosyne.errors import EvaluationError, SettingsError
 from mnemosyne.evaluation.benches import Bench
 from mnemosyne.evaluation.replaying import ReplayingEngine
-from mnemosyne.grounding import ValueIndex
+from mnemosyne.grounding import ValueIndex, store
+from mnemosyne.grounding.names import Names
+from mnemosyne.schema import Schema
+from mnemosyne.settings import Settings
 
 Progress = Callable[[str, int, int], None]
 """Called with what is going on, how many are done and how many there are."""
@@ -43,11 +48,20 @@ class Way:
     """Whether the model is told which stored values the question means."""
     abstain: bool = False
     """Whether the assistant may give a question back instead of answering it."""
+    linked: int = 0
+    """Tokens of DDL that a larger schema is cut to, the tables that the question needs; 0 shows every schema whole."""
+    words: str = ""
+    """Digest of a person's own synonyms, lexicon and excluded columns where they are in force; empty for none."""
 
     @property
     def plain(self) -> bool:
         """Whether this is one greedy pass on the prompt with nothing added: the model alone."""
-        return self.votes == 1 and not self.repairs and not self.grounding and not self.abstain
+        return self.votes == 1 and not self.repairs and not self.grounded
+
+    @property
+    def grounded(self) -> bool:
+        """Whether the schema's stored values are read for this."""
+        return self.grounding or self.abstain or self.linked > 0
 
     @property
     def label(self) -> str:
@@ -56,6 +70,8 @@ class Way:
         parts += ["hints"] if self.grounding else []
         parts += [f"repairs {self.repairs}"] if self.repairs and self.votes == 1 else []
         parts += ["may abstain"] if self.abstain else []
+        parts += [f"linked {self.linked}"] if self.linked else []
+        parts += [f"own words {self.words}"] if self.words else []
         return ", ".join(parts)
 
 
@@ -124,10 +140,12 @@ def predict(
     limits: Limits,
     progress: Progress,
     drafts: Mapping[str, Prediction] | None = None,
+    settings: Settings | None = None,
 ) -> dict[str, Prediction]:
     """Every answer of one model, those in `file` included; new ones are appended to it as they come.
 
     `drafts` are the same model's answers in a plain way, by id: another way starts from them instead of asking again.
+    `settings` bring a person's own words to a way that has them. Raises EvaluationError, LexiconError, SettingsError.
     """
     mend(file)
     if drafts and not way.plain:
@@ -135,7 +153,7 @@ def predict(
     done = read_predictions(file) if file.exists() else {}
     todo = [example for example in bench.examples if example.id not in done]
     count = len(bench.examples) - len(todo)
-    answers = _greedy if way.plain else _assisted
+    answers = _greedy if way.plain else partial(_assisted, settings=settings if way.words else None)
     file.parent.mkdir(parents=True, exist_ok=True)
     with file.open("a", encoding="utf-8") as out:
         progress(f"{engine.name}, {way.label}", count, len(bench.examples))
@@ -198,7 +216,7 @@ def _fits(engine: Engine, text: prompt.Prompt, way: Way) -> bool:
 
 
 def _assisted(
-    engine: Engine, bench: Bench, examples: Sequence[Example], way: Way, limits: Limits
+    engine: Engine, bench: Bench, examples: Sequence[Example], way: Way, limits: Limits, settings: Settings | None
 ) -> Iterator[Prediction]:
     """The assistant's answers: it runs its drafts on the first population, repairs or votes."""
     options = Options(
@@ -209,17 +227,46 @@ def _assisted(
         today=bench.today,
         grounding=way.grounding,
         abstain=way.abstain,
+        linking=way.linked > 0,
+        whole_tokens=way.linked,
+        linked_tokens=way.linked,
     )
     for example_schema, group in _by_schema(examples):
         schema = bench.schemas[example_schema]
         database = open_database(bench.worlds[example_schema][0])
         try:
-            values = ValueIndex.build(database, schema) if way.grounding or way.abstain else None
-            assistant = Assistant(engine, schema, database, database.dialect, options, limits, values)
+            names = lexicon.chosen(settings, schema)
+            values = _values(database, schema, settings, names) if way.grounded else None
+            assistant = Assistant(engine, schema, database, database.dialect, options, limits, values, names=names)
             for index, answer in assistant.ask_many([example.question for example in group]):
                 yield _from_answer(group[index].id, answer, way)
         finally:
             database.close()
+
+
+def _values(database: Database, schema: Schema, settings: Settings | None, names: Names) -> ValueIndex:
+    """The stored values of a population, read anew: what an earlier run kept would not be this run's."""
+    if settings is None:
+        return ValueIndex.build(database, schema)
+    exclude, synonyms = store.excluded(settings), store.house_synonyms(settings)
+    return ValueIndex.build(database, schema, exclude=exclude, synonyms=synonyms, names=names)
+
+
+def own_words(settings: Settings) -> str:
+    """Digest of the synonyms, the lexicon and the excluded columns that a person has set; empty for none.
+
+    Raises SettingsError.
+    """
+    files = [Path(name).expanduser() for name in (settings.synonyms, settings.lexicon) if name]
+    if not files and not store.excluded(settings):
+        return ""
+    try:
+        parts = [file.read_bytes() for file in files]
+    except OSError as error:
+        raise SettingsError(
+            f"{error.filename} cannot be read: {error.strerror}.", hint="See MNEMOSYNE_SYNONYMS and MNEMOSYNE_LEXICON."
+        ) from None
+    return hashlib.sha256(repr((parts, sorted(store.excluded(settings)))).encode()).hexdigest()[:6]
 
 
 def _from_answer(example: str, answer: Answer, way: Way) -> Prediction:

@@ -122,7 +122,9 @@ def collect(
         engine = FarEngine(engine, partial(open_engine, system.name, settings))
     try:
         drafts = {} if system.way.plain else _plain_answers(system)
-        found = predict(engine, bench, system.way, system.file, limits=limits, progress=progress, drafts=drafts)
+        found = predict(
+            engine, bench, system.way, system.file, limits=limits, progress=progress, drafts=drafts, settings=settings
+        )
     finally:
         engine.close()
     return found, 0.0 if known else time.perf_counter() - started

@@ -19,13 +19,13 @@ from mnemosyne import guard
 from mnemosyne.databases import Database
 from mnemosyne.databases.places import parse
 from mnemosyne.grounding.names import Names
-from mnemosyne.grounding.stored import VALUES_PER_COLUMN, stored_values
+from mnemosyne.grounding.stored import NAMES_IN_ALL, VALUES_PER_COLUMN, beyond, stored_values
 from mnemosyne.grounding.values import ValueIndex
 from mnemosyne.guard.policy import Policy
 from mnemosyne.schema import Column, Schema, Table
 from mnemosyne.settings import Settings
 
-FORMAT = 3
+FORMAT = 4
 """Of the file; another one is read anew."""
 
 MAX_AGE_SECONDS = 24 * 3600.0
@@ -39,7 +39,6 @@ def open_values(
     *,
     exclude: Sequence[str] = (),
     synonyms: Path | None = None,
-    cap: int = VALUES_PER_COLUMN,
     policy: Policy | None = None,
     names: Names | None = None,
 ) -> ValueIndex:
@@ -49,39 +48,46 @@ def open_values(
     """
     seen = guard.visible(schema, policy, database.dialect)
     whose = () if policy is None else (policy.text,)
-    path = folder / f"{_digest(database.url, sorted(exclude), cap, *whose)}.json"
+    path = folder / f"{_digest(database.url, sorted(exclude), VALUES_PER_COLUMN, *whose)}.json"
     stamp = _stamp(database)
     kept, made = _load(path, stamp)
-    fresh: dict[str, dict[str, object]] = {}
-    for table in seen.tables:
-        definition = _digest(Schema((table,)).to_ddl(), *_clock(table, policy))
-        known = kept.get(table.full_name)
-        if known is not None and known["definition"] == definition:
-            fresh[table.full_name] = known
-            continue
-        read = stored_values(database, schema, exclude=exclude, cap=cap, policy=policy, only=table.full_name)
-        fresh[table.full_name] = {"definition": definition, "columns": {c.name: values for _, c, values in read}}
+    definitions = {table.full_name: _digest(Schema((table,)).to_ddl(), *_clock(table, policy)) for table in seen.tables}
+    fresh = {name: known for name, known in kept.items() if known["definition"] == definitions.get(name)}
+    room = NAMES_IN_ALL - sum(beyond(values) for _, _, values in _columns(seen, fresh))
+    for name in [name for name in definitions if name not in fresh]:
+        read = stored_values(database, schema, exclude=exclude, policy=policy, only=name, room=room)
+        columns = {column.name: values for _, column, values in read}
+        room -= sum(map(beyond, columns.values()))
+        fresh[name] = {"definition": definitions[name], "columns": columns}
     if fresh != kept:
         with suppress(OSError):  # a full or read-only disk costs time at the next start, no more
             _save(path, {"format": FORMAT, "stamp": stamp, "made": made, "tables": fresh})
-    return ValueIndex.of(_columns(seen, fresh), seen, synonyms=synonyms, cap=cap, names=names)
+    return ValueIndex.of(_columns(seen, fresh), seen, synonyms=synonyms, names=names)
 
 
 def keep(
     database: Database, schema: Schema, settings: Settings, policy: Policy | None = None, names: Names | None = None
 ) -> ValueIndex:
     """The index of a database's values as the settings want it: where it is kept, what it leaves out, house words."""
-    exclude = [name.strip() for name in settings.exclude_values.split(",") if name.strip()]
-    synonyms = Path(settings.synonyms).expanduser() if settings.synonyms else None
     return open_values(
         database,
         schema,
         settings.home / "values",
-        exclude=exclude,
-        synonyms=synonyms,
+        exclude=excluded(settings),
+        synonyms=house_synonyms(settings),
         policy=policy,
         names=names,
     )
+
+
+def excluded(settings: Settings) -> tuple[str, ...]:
+    """The columns whose values are never read: `table.column`, or bare names."""
+    return tuple(name.strip() for name in settings.exclude_values.split(",") if name.strip())
+
+
+def house_synonyms(settings: Settings) -> Path | None:
+    """A person's own file of synonyms, None for none."""
+    return Path(settings.synonyms).expanduser() if settings.synonyms else None
 
 
 def _clock(table: Table, policy: Policy | None) -> tuple[str, ...]:
@@ -93,7 +99,7 @@ def _clock(table: Table, policy: Policy | None) -> tuple[str, ...]:
 def _columns(schema: Schema, tables: dict[str, dict[str, object]]) -> list[tuple[Table, Column, list[str]]]:
     found = []
     for table in schema.tables:
-        columns = tables[table.full_name]["columns"]
+        columns = tables.get(table.full_name, {}).get("columns", {})
         assert isinstance(columns, dict)
         found += [(table, column, columns[column.name]) for column in table.columns if column.name in columns]
     return found
