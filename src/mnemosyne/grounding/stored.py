@@ -5,7 +5,8 @@ What is read stays in this process and in the index file beside the cache; no va
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import re
+from collections.abc import Iterable, Iterator, Sequence
 
 from mnemosyne import guard
 from mnemosyne.databases import Database, Limits
@@ -16,6 +17,18 @@ from mnemosyne.schema import Column, Schema, Table
 
 VALUES_PER_COLUMN = 2_000
 """Distinct values indexed for one column; of a column with more, the first ones by name are taken."""
+
+NAMES_PER_COLUMN = 50_000
+"""The same of a column that names things, such as `client_name`."""
+
+NAMES_IN_ALL = 200_000
+"""Names beyond the first `VALUES_PER_COLUMN` of their columns, in all columns together; what has no room stays cut."""
+
+NAMING = re.compile(
+    r"(name|(^|_)(point|site|location|place|station|client|customer|company|supplier|producer|farm|product|brand))s?$",
+    re.IGNORECASE,
+)
+"""Columns that name things, by the end of their own name."""
 
 MAX_VALUE_CHARACTERS = 80
 """Longer values are prose, not names."""
@@ -29,15 +42,17 @@ def stored_values(
     schema: Schema,
     *,
     exclude: Iterable[str] = (),
-    cap: int = VALUES_PER_COLUMN,
+    cap: int | None = None,
     policy: Policy | None = None,
     only: str = "",
+    room: int = NAMES_IN_ALL,
 ) -> Iterator[tuple[Table, Column, list[str]]]:
     """Every text column that is not excluded, with its distinct values; a column that cannot be read is passed over.
 
-    Fewer than `cap` values are all that the column has of at most `MAX_VALUE_CHARACTERS`; `cap` of them may be only
-    the first. `exclude` names columns as `table.column`, as a bare column, or a whole table as `table.*`; a table may
-    be named with its namespace. Under a policy only its tables, columns and rows are read. `only` is the full name of the one table to read.
+    `are_all` says whether they are all that the column has of at most `MAX_VALUE_CHARACTERS`, or only the first. A `cap`
+    holds for every column, without one a column of names may have more, as far as `room` allows. `exclude` names
+    columns as `table.column`, as a bare column, or a whole table as `table.*`; a table may be named with its namespace.
+    Under a policy only its tables, columns and rows are read. `only` is the full name of the one table to read.
     """
     left_out = {name.strip().lower() for name in exclude}
     seen = guard.visible(schema, policy, database.dialect)
@@ -52,8 +67,32 @@ def stored_values(
             names = {column.name, *(f"{owner}.{part}" for owner in owners for part in (column.name, "*"))}
             if {name.lower() for name in names} & left_out or not is_text(column):
                 continue
-            if values := _distinct(database, schema, table, column, cap, policy):
+            first = VALUES_PER_COLUMN if cap is None else cap
+            values = _distinct(database, schema, table, column, first, policy)
+            if cap is None and len(values) == VALUES_PER_COLUMN and NAMING.search(column.name):
+                most = min(VALUES_PER_COLUMN + room, NAMES_PER_COLUMN)
+                more = _distinct(database, schema, table, column, most, policy)
+                if are_many(more) and (len(more) < most or most == NAMES_PER_COLUMN):
+                    values, room = more, room - beyond(more)
+            if values:
                 yield table, column, values
+
+
+def are_all(values: Sequence[str], cap: int | None = None) -> bool:
+    """Whether the values that were read of a column under a cap are all that it has."""
+    if cap is not None:
+        return len(values) < cap
+    return len(values) < NAMES_PER_COLUMN and len(values) != VALUES_PER_COLUMN
+
+
+def are_many(values: Sequence[str]) -> bool:
+    """Whether a column holds more values than are read of most columns."""
+    return len(values) > VALUES_PER_COLUMN
+
+
+def beyond(values: Sequence[str]) -> int:
+    """How many of a column's values are read because it names things."""
+    return max(0, len(values) - VALUES_PER_COLUMN)
 
 
 def is_text(column: Column) -> bool:

@@ -1,8 +1,8 @@
 """Value linking: the stored values that a question means, found by spelling, synonym, code or near spelling.
 
 The index holds distinct values of text columns, up to a cap for each column, and forms under which
-people write them. A question is cut into runs of words; a run that equals a form, or nearly does,
-is a mention. A value that the schema itself lists (a CHECK list) is only worth a hint when the
+people write them; thousands of names in one column have rules of their own (`many.py`). A question
+is cut into runs of words; a run that equals a form, or nearly does, is a mention. A value that the schema itself lists (a CHECK list) is only worth a hint when the
 question writes it differently, since the model already sees the list. A word for a code (`failed`
 for `pass_fail = 'F'`) is a mention and no hint: whether it filters or is counted is the query's business.
 """
@@ -29,10 +29,11 @@ from mnemosyne.grounding.forms import (
     shared_beginnings,
     table_words,
 )
+from mnemosyne.grounding.many import QUOTES, ManyNames
 from mnemosyne.grounding.names import Names
 from mnemosyne.grounding.passing import KINDS, is_chatter, is_entitled, is_optional, is_short_name, plain_words
 from mnemosyne.grounding.runs import Text
-from mnemosyne.grounding.stored import MAX_VALUE_CHARACTERS, VALUES_PER_COLUMN, stored_values
+from mnemosyne.grounding.stored import MAX_VALUE_CHARACTERS, are_all, are_many, stored_values
 from mnemosyne.grounding.synonyms import normal, singular
 from mnemosyne.grounding.words import stem, vocabulary
 from mnemosyne.guard.policy import Policy
@@ -94,7 +95,9 @@ class ValueIndex:
         whole: Mapping[tuple[str, str], frozenset[str]] | None = None,
         names: Names | None = None,
         cut: Iterable[tuple[str, str]] = (),
+        many: ManyNames | None = None,
     ) -> None:
+        self._many = many or ManyNames()
         self._whole = dict(whole or {})
         self.cut = frozenset(cut)
         """(table, column) of columns with more values than are known; nobody can say what they do not store."""
@@ -118,7 +121,7 @@ class ValueIndex:
         *,
         exclude: Iterable[str] = (),
         synonyms: Path | None = None,
-        cap: int = VALUES_PER_COLUMN,
+        cap: int | None = None,
         policy: Policy | None = None,
         names: Names | None = None,
     ) -> ValueIndex:
@@ -138,28 +141,35 @@ class ValueIndex:
         schema: Schema,
         *,
         synonyms: Path | None = None,
-        cap: int = VALUES_PER_COLUMN,
+        cap: int | None = None,
         names: Names | None = None,
     ) -> ValueIndex:
-        """An index of values that were read before: (table, column, distinct values), at most `cap` of a column."""
+        """An index of values that were read before: (table, column, distinct values), as `stored_values` gives them."""
         names = names or Names()
         known = synonyms_file.load(synonyms)
         forms: dict[str, list[Form]] = defaultdict(list)
         whole: dict[tuple[str, str], frozenset[str]] = {}
         cut: set[tuple[str, str]] = set()
+        many: list[tuple[Table, Column, Sequence[str]]] = []
         for table, column, values in stored:
-            if len(values) < cap:
+            if are_all(values, cap):
                 whole[table.full_name.lower(), column.name.lower()] = frozenset(values)
             else:
                 cut.add((table.full_name, column.name))
-            add_codes(forms, known, table.full_name, column, values)
-            shared = shared_beginnings(values)
             said = names.of_values(table, column)
+            if are_many(values):
+                many.append((table, column, values))
+                values = [value for value in values if value in said]  # a house's own words need no stricter rules
+            else:
+                add_codes(forms, known, table.full_name, column, values)
+            shared = shared_beginnings(values)
             for value in values:
                 add_forms(forms, known, table.full_name, column, value, shared, said.get(value, ()))
-        lexicon = (normal(word) for text in names.words for word in text.split())
-        add_beginnings(forms, known, {*_owners(schema, names), *lexicon})
-        return cls(forms, schema, known.phrases, whole, names, cut)
+        taken = {*_owners(schema, names), *(normal(word) for text in names.words for word in text.split())}
+        explained = (form.written or form.value for places in forms.values() for form in places)
+        crowd = ManyNames(many, known, (*taken, *explained))
+        add_beginnings(forms, known, taken | crowd.words)
+        return cls(forms, schema, known.phrases, whole, names, cut, crowd)
 
     def mentions(self, question: str) -> list[Mention]:
         """The stored values that a question means, in the order of the question; overlapping runs: the longest wins."""
@@ -174,6 +184,8 @@ class ValueIndex:
                     found.append((start, end, None))
                 elif (mention := self._match(text, start, end)) is not None:
                     found.append((start, end, mention))
+                elif (name := self._many.match(text, start, end)) is not None:
+                    found.append((start, end, self._mention(text, start, end, *name)))
         found.sort(key=lambda item: item[0])
         return [mention for _, _, mention in found if mention is not None]
 
@@ -195,8 +207,11 @@ class ValueIndex:
         return found
 
     def first_words(self) -> frozenset[str]:
-        """First words of stored names, in small letters: something is stored about them, whichever is meant."""
-        return frozenset(first_words(self._forms))
+        """First words of stored names, in small letters: something is stored about them, whichever is meant.
+
+        All words of names in columns of very many.
+        """
+        return frozenset(first_words(self._forms)) | self._many.words
 
     def nearest(self, table: str, column: str, value: str) -> tuple[str, ...] | None:
         """What a column stores that is most like a value that it does not store; None when it may store it.
@@ -227,7 +242,7 @@ class ValueIndex:
                 form = normal(text.run(start, end))
                 if length == 1 and (form in vocabulary("stop") or stem(form) in self._stems or len(form) < 3):
                     continue
-                forms = self._forms.get(form) or self._forms.get(singular(form)) or ()
+                forms = self._forms.get(form) or self._forms.get(singular(form)) or self._many.spelt(text, start, end)
                 places = {(place.table, place.column) for place in forms if place.how not in ("code", "beginning")}
                 if places:
                     taken |= set(range(start, end))
@@ -236,7 +251,7 @@ class ValueIndex:
         return found
 
     def __len__(self) -> int:
-        return len(self._forms)
+        return len(self._forms) + len(self._many)
 
     def _match(self, text: Text, start: int, end: int) -> Mention | None:
         run = text.run(start, end)
@@ -355,9 +370,6 @@ def _word_by_word(said: Sequence[str], written: Sequence[str]) -> bool:
 def ordinary() -> frozenset[str]:
     """Words of any question, which are no values unless they are written as names."""
     return vocabulary("stop") | vocabulary("asking") | vocabulary("measures")
-
-
-QUOTES = frozenset("'\"‘“’”")
 
 
 def _choose(places: Sequence[Form], text: Text, start: int, end: int) -> Form | None:
