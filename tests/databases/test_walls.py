@@ -16,6 +16,7 @@ import psycopg
 import pytest
 
 from mnemosyne.databases import Database, Limits, open_database
+from mnemosyne.databases.deadline import Deadline
 from mnemosyne.errors import SettingsError
 from mnemosyne.guard.query import Dialect, SafeQuery
 from mnemosyne.results import Failure, Result
@@ -207,6 +208,24 @@ def test_a_slow_stream_of_rows_is_interrupted_too(database: Database) -> None:
     outcome = run(database, stream, timeout_seconds=0.3, max_rows=10**9, max_bytes=10**12)
     assert isinstance(outcome, Failure)
     assert outcome.kind == "timeout"
+
+
+def test_a_watch_that_began_a_moment_earlier_means_a_timeout_too(
+    lab_sqlite: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begin = Deadline.__enter__
+
+    def early(watch: Deadline) -> Deadline:
+        begin(watch)
+        time.sleep(0.2)
+        return watch
+
+    monkeypatch.setattr(Deadline, "__enter__", early)
+    opened = open_database(lab_sqlite)
+    outcome = run(opened, "SELECT COUNT(*) FROM results a, results b, results c", timeout_seconds=0.3)
+    opened.close()
+    assert isinstance(outcome, Failure)
+    assert outcome.kind == "timeout", outcome.message
 
 
 def test_the_row_cap_cuts_and_says_so(database: Database) -> None:

@@ -97,8 +97,8 @@ class SQLiteDatabase:
         with self._lock:
             if self._immutable and (failure := self._caught_up()):
                 return failure
-            with Deadline(limits.timeout_seconds, self._interrupt):
-                outcome = self._run(sql, limits)
+            with Deadline(limits.timeout_seconds, self._interrupt) as deadline:
+                outcome = self._run(sql, limits, deadline)
             if self._immutable and sqlite_wal.mark(self._path) != self._mark:
                 return Failure("error", "The database was written to while the query ran. Ask again.", outcome.seconds)
             return outcome
@@ -119,7 +119,7 @@ class SQLiteDatabase:
         with contextlib.suppress(sqlite3.Error):  # closed meanwhile
             self._connection.interrupt()
 
-    def _run(self, sql: str, limits: Limits) -> Result | Failure:
+    def _run(self, sql: str, limits: Limits, watch: Deadline) -> Result | Failure:
         start = time.perf_counter()
         deadline = start + limits.timeout_seconds
         self._connection.set_progress_handler(lambda: time.perf_counter() > deadline, _STEPS)
@@ -134,7 +134,8 @@ class SQLiteDatabase:
                 return Result(columns, rows, truncated, time.perf_counter() - start)
         except (sqlite3.Error, sqlite3.Warning, UnicodeEncodeError, ValueError, MemoryError) as error:
             seconds = time.perf_counter() - start
-            return _failure(error, seconds, timed_out=time.perf_counter() > deadline, limits=limits)
+            timed_out = watch.fired or time.perf_counter() > deadline  # the watch began a moment earlier
+            return _failure(error, seconds, timed_out=timed_out, limits=limits)
         finally:
             cursor.close()
             self._connection.set_progress_handler(None, 0)
