@@ -164,12 +164,68 @@ def test_empty_and_failing_results_lose_a_vote(laboratory: Database) -> None:
 
 def test_a_vote_without_an_answer_gives_the_reason_of_its_largest_group(laboratory: Database) -> None:
     stopped = "SELECT COUNT(*) FROM samples HAVING NTILE(0) OVER () > 1"
-    refused = ask(laboratory, WRONG_NAME, WRONG_NAME, stopped, votes=3)
+    refused = ask(laboratory, WRONG_NAME, WRONG_NAME, stopped, votes=3, repairs=0)
     assert refused.refusal is not None
     assert refused.refusal.reason in refused.problem
-    failed = ask(laboratory, stopped, stopped, WRONG_NAME, votes=3)
+    failed = ask(laboratory, stopped, stopped, WRONG_NAME, votes=3, repairs=0)
     assert failed.refusal is None
     assert "database stopped" in failed.problem
+
+
+def test_a_vote_that_all_candidates_lose_is_repaired(laboratory: Database) -> None:
+    answer = ask(laboratory, WRONG_NAME, WRONG_NAME, COUNT, votes=2)
+    assert answer.ok
+    assert [step.kind for step in answer.steps] == ["draft", "vote", "repair"]
+
+
+def test_what_can_surely_be_mended_is_mended_before_it_is_counted(laboratory: Database) -> None:
+    """Two candidates forget a join that the keys say; mended they are the majority."""
+    forgets = "SELECT client_name FROM samples s WHERE status = 'Reported'"
+    answer = ask(laboratory, COUNT, forgets, forgets, votes=3)
+    assert [step.kind for step in answer.steps] == ["draft", "vote", "mend", "vote", "mend"]
+    assert answer.written == answer.steps[2].sql
+    assert "JOIN clients" in answer.written
+    assert answer.agreement == pytest.approx(2 / 3)
+    unrepaired = ask(laboratory, COUNT, forgets, forgets, votes=3, repairs=0)
+    assert unrepaired.written == COUNT
+
+
+def test_half_of_the_candidates_decide_where_they_agree(laboratory: Database) -> None:
+    """The script has four candidates of eight: the other four could not change the answer."""
+    engine = ScriptedEngine([COUNT, COUNT, "SELECT COUNT(sample_id) FROM samples", COUNT])
+    answer = Assistant.over(engine, laboratory, options=Options(today=TODAY, votes=8)).ask("How many samples?")
+    assert answer.written == COUNT
+    assert answer.agreement == 1.0
+    assert [sampling.n for sampling in engine.samplings] == [1, 3]
+
+
+def test_where_they_do_not_agree_all_are_drawn_with_seeds_of_their_own(laboratory: Database) -> None:
+    engine = ScriptedEngine([COUNT, COUNT, COUNT, *["SELECT 1"] * 5])
+    answer = Assistant.over(engine, laboratory, options=Options(today=TODAY, votes=8, seed=9)).ask("How many samples?")
+    assert answer.written == "SELECT 1"
+    assert [(sampling.n, sampling.seed) for sampling in engine.samplings[1:]] == [(3, 9), (4, 12)]
+    assert engine.samplings[0].temperature == 0
+    assert all(sampling.temperature > 0 for sampling in engine.samplings[1:])
+
+
+def test_a_candidate_that_does_all_that_is_asked_comes_before_many_that_do_not(laboratory: Database) -> None:
+    question = "How many samples of drinking water are there?"
+    right = "SELECT COUNT(*) FROM samples WHERE matrix = 'Drinking Water'"
+    answer = ask(laboratory, COUNT, COUNT, right, COUNT, question=question, votes=4)
+    assert answer.written == right
+    assert answer.agreement == 0.25
+    assert not answer.lacks
+
+
+def test_many_questions_are_voted_on_in_windows(laboratory: Database) -> None:
+    """The greedy drafts of eight questions come first, then their votes: two candidates each."""
+    engine = ScriptedEngine(lambda asked: COUNT)
+    assistant = Assistant.over(engine, laboratory, options=Options(today=TODAY, votes=4))
+    found = dict(assistant.ask_many([f"How many samples? {number}" for number in range(10)]))
+    assert sorted(found) == list(range(10))
+    assert all(answer.agreement == 1.0 for answer in found.values())
+    assert [sampling.n for sampling in engine.samplings] == [1] * 8 + [1] * 8 + [1] * 2 + [1] * 2
+    assert [sampling.temperature > 0 for sampling in engine.samplings[:16]] == [False] * 8 + [True] * 8
 
 
 def test_the_greedy_draft_wins_a_tie(laboratory: Database) -> None:

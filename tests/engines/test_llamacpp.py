@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from mnemosyne.engines import Completion, Sampling, open_engine
+from mnemosyne.engines.llama_server import LlamaServer
 from mnemosyne.engines.llamacpp import SLOTS, LlamaCppEngine
 from mnemosyne.engines.remote import RemoteEngine
 from mnemosyne.errors import EngineError, PromptTooLong, WeightsCorrupt
@@ -183,6 +184,29 @@ class TestManyAnswers:
         assert len(drawn) == SLOTS + 3
         assert len(set(texts(drawn))) > 1
         assert texts(engine.complete(prompt, drawing)) == texts(drawn)
+
+    def test_samples_read_their_prompt_once(self, engine: LlamaCppEngine, settings: Settings, prompt: Prompt) -> None:
+        """A prompt is computed in one slot; the others get its state and say what they would have said without."""
+        drawing = Sampling(n=5, temperature=1.0, max_tokens=6, seed=3)
+        drawn = engine.complete(prompt, drawing)
+        assert [each.cached_tokens for each in drawn] == [engine.count_tokens(prompt.text) - 1] * 5
+        alone = [engine.complete(prompt, replace(drawing, n=1, seed=3 + number)) for number in range(5)]
+        assert texts(drawn) == [text for one in alone for text in texts(one)]
+        assert not list((settings.home / "prefixes").glob("*.tmp"))
+
+    def test_samples_survive_a_state_that_cannot_be_copied(
+        self, engine: LlamaCppEngine, prompt: Prompt, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        drawing = Sampling(n=3, temperature=1.0, max_tokens=6)
+        expected = texts(engine.complete(prompt, drawing))
+
+        def full(server: LlamaServer, slot: int, file: str) -> int:
+            raise OSError("no space left")
+
+        monkeypatch.setattr(LlamaServer, "save", full)
+        assert texts(engine.complete(prompt, drawing)) == expected
+        monkeypatch.setattr(LlamaServer, "save", lambda server, slot, file: 7)  # and nothing was written
+        assert texts(engine.complete(prompt, drawing)) == expected
 
     def test_samples_of_many_prompts(self, engine: LlamaCppEngine) -> None:
         prompts = [build(DDL, f"Question {number}?") for number in range(3)]

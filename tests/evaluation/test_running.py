@@ -343,13 +343,13 @@ def test_the_cost_of_every_draft_is_counted(shop_bench: Bench, tmp_path: Path) -
 def test_ways_have_names_that_cannot_be_mixed_up() -> None:
     ways = [
         Way(), Way(repairs=2), Way(grounding=True), Way(repairs=2, grounding=True), Way(votes=5), Way(abstain=True),
-        Way(linked=1200), Way(grounding=True, words="1a2b3c"),
+        Way(linked=1200), Way(grounding=True, words="1a2b3c"), Way(votes=8, repairs=2, grounding=True),
     ]  # fmt: skip
     assert [way.label for way in ways] == [
         "greedy", "greedy, repairs 2", "greedy, hints", "greedy, hints, repairs 2", "votes 5", "greedy, may abstain",
-        "greedy, linked 1200", "greedy, hints, own words 1a2b3c",
+        "greedy, linked 1200", "greedy, hints, own words 1a2b3c", "votes 8, hints, repairs 2",
     ]  # fmt: skip
-    assert [way.plain for way in ways] == [True, *[False] * 7]
+    assert [way.plain for way in ways] == [True, *[False] * 8]
 
 
 def test_a_linked_way_shows_the_part_that_each_question_needs(shop_bench: Bench, tmp_path: Path) -> None:

@@ -16,12 +16,13 @@ from mnemosyne import guard, prompt
 from mnemosyne.assistant import lexicon, mending
 from mnemosyne.assistant.answers import DECLINED, Answer, Options, Step, for_people
 from mnemosyne.assistant.form import formed, unformed
+from mnemosyne.assistant.signs import says, signs, signs_of
 from mnemosyne.assistant.unmet import unmet, with_window
-from mnemosyne.assistant.voting import vote
+from mnemosyne.assistant.voting import stages, vote
 from mnemosyne.databases import Database, Limits
 from mnemosyne.engines import Completion, Engine, Sampling
 from mnemosyne.grounding import Abstention, Grounded, Grounder, ValueIndex, doubts, understand
-from mnemosyne.grounding.confidence import Signs, probability
+from mnemosyne.grounding.confidence import probability
 from mnemosyne.grounding.names import Names
 from mnemosyne.grounding.store import keep
 from mnemosyne.guard.policy import Policy, read_policy
@@ -38,6 +39,12 @@ __all__ = ["DECLINED", "Answer", "Assistant", "Options", "Step", "generate_sql",
 
 SPLIT = 0.5
 """Share of the candidates below which their readings are shown to the person."""
+
+VOTED_TOGETHER = 8
+"""Questions of `ask_many` whose greedy drafts are written side by side before they are voted on."""
+
+CANDIDATE_TOKENS = 160
+"""A candidate of a vote may take so many tokens, or three times those of the greedy draft: some never end."""
 
 MAX_QUESTION_CHARACTERS = 4_000
 """A longer question is not a question."""
@@ -165,8 +172,8 @@ class Assistant:
         asked = prompt.build(ground.ddl, question, hints=ground.hints)
         if problem := self._too_long(asked):
             return Answer(question, "", "", None, problem, ())
-        drafts = [completion for sampling in self._samplings() for completion in self.engine.complete(asked, sampling)]
-        return self._conclude(question, ground, drafts, started, on_step)
+        [draft] = self.engine.complete(asked, self._greedy())
+        return self._conclude(question, ground, asked, draft, started, on_step)
 
     def ask_many(self, questions: Sequence[str]) -> Iterator[tuple[int, Answer]]:
         """(index, answer) for every question, in the order they finish; drafts are batched where the engine can."""
@@ -183,12 +190,15 @@ class Assistant:
                 yield index, Answer(question, "", "", None, problem, ())
             else:
                 fit.append((index, ground, asked))
-        first, *more = self._samplings()
-        for position, completions in self.engine.complete_many([asked for _, _, asked in fit], first):
-            index, ground, asked = fit[position]
-            started = time.perf_counter() - completions[0].seconds
-            extra = [c for sampling in more for c in self.engine.complete(asked, sampling)]
-            yield index, self._conclude(questions[index], ground, [*completions, *extra], started, None)
+        window = len(fit) if self.options.votes <= 1 else VOTED_TOGETHER
+        for start in range(0, len(fit), window or 1):
+            part = fit[start : start + window]
+            drafts = self.engine.complete_many([asked for _, _, asked in part], self._greedy())
+            # Votes want all slots, so the drafts of a window are finished before its votes begin.
+            for position, [draft] in drafts if self.options.votes <= 1 else list(drafts):
+                index, ground, asked = part[position]
+                started = time.perf_counter() - draft.seconds
+                yield index, self._conclude(questions[index], ground, asked, draft, started, None)
 
     def close(self) -> None:
         """Close the database and free the model."""
@@ -219,40 +229,34 @@ class Assistant:
             "Ask about fewer tables, or use a larger context (MNEMOSYNE_CONTEXT)."
         )
 
-    def _samplings(self) -> list[Sampling]:
-        """The greedy draft, then the others of a vote in one call."""
-        greedy = Sampling(max_tokens=self.options.max_tokens, seed=self.options.seed)
-        if self.options.votes <= 1:
-            return [greedy]
-        return [greedy, replace(greedy, n=self.options.votes - 1, temperature=self.options.temperature)]
+    def _greedy(self) -> Sampling:
+        return Sampling(max_tokens=self.options.max_tokens, seed=self.options.seed)
 
     def _conclude(
         self,
         question: str,
         ground: Grounded,
-        drafts: Sequence[Completion],
+        asked: prompt.Prompt,
+        draft: Completion,
         started: float,
         on_step: Callable[[Step], None] | None,
     ) -> Answer:
-        """Check and run the drafts, vote or repair, and say what came of it."""
-        tell = on_step or (lambda step: None)
+        """Check and run the greedy draft, vote or repair, and say what came of it."""
         steps: list[Step] = []
-        for number, completion in enumerate(drafts):
-            steps.append(self._try("draft" if number == 0 else "vote", completion))
-            tell(steps[-1])
-        agreement = None
-        if len(drafts) > 1:
-            chosen, agreement = vote(steps)
-        else:
-            chosen = steps[0]
-            for step in self._repairs(question, ground, chosen):
-                steps.append(step)
-                tell(step)
-                chosen = step
-        for step in self._completed(question, ground, chosen):
+
+        def hear(step: Step) -> Step:
             steps.append(step)
-            tell(step)
-            if self._is_nearer(question, ground, step, chosen):
+            if on_step is not None:
+                on_step(step)
+            return step
+
+        chosen, agreement = hear(self._try("draft", draft)), None
+        if self.options.votes > 1:
+            chosen, agreement = self._elected(question, ground, asked, chosen, hear)
+        for step in self._repairs(question, ground, chosen):
+            chosen = hear(step)
+        for step in self._completed(question, ground, chosen):
+            if self._is_nearer(question, ground, hear(step), chosen):
                 chosen = step
         query = chosen.checked if isinstance(chosen.checked, SafeQuery) else None
         return Answer(
@@ -270,7 +274,7 @@ class Assistant:
             abstained=self._doubt(chosen, steps, agreement) if self.options.abstain else None,
             confidence=None
             if chosen.problem
-            else probability(_signs(chosen, steps, agreement), self.engine.adapter_sha256),
+            else probability(signs(chosen, steps, agreement), self.engine.adapter_sha256),
             seconds=time.perf_counter() - started,
         )
 
@@ -278,13 +282,40 @@ class Assistant:
         """Why an answer is not to be trusted although there may be one."""
         if isinstance(chosen.checked, Refusal):
             return Abstention("no-sql", ()) if chosen.checked.code == "no-sql" else None
-        empty = isinstance(chosen.outcome, Result) and not any(_says(row) for row in chosen.outcome.rows)
+        empty = isinstance(chosen.outcome, Result) and not any(says(row) for row in chosen.outcome.rows)
         if empty and self.values is not None and (doubt := doubts.unstored(chosen.checked, self.values)):
             return doubt
         if agreement is not None and len(steps) >= 3 and agreement < SPLIT:
             readings = dict.fromkeys(step.sql for step in steps if not step.problem)
             return Abstention("votes", (), tuple(readings)[:3])
         return None
+
+    def _elected(
+        self,
+        question: str,
+        ground: Grounded,
+        asked: prompt.Prompt,
+        greedy: Step,
+        hear: Callable[[Step], Step],
+    ) -> tuple[Step, float]:
+        """The candidate that a vote chooses, and its group's share; what can surely be mended is before it counts."""
+
+        def ballot(step: Step) -> Step:
+            mended = self._mended(step) if self.options.repairs and step.repairable else None
+            return step if mended is None else hear(mended)
+
+        longest = min(self.options.max_tokens, max(CANDIDATE_TOKENS, 3 * greedy.completion.tokens))
+        ballots = [ballot(greedy)]
+        count = vote(ballots, lambda step: len(self._lacks(question, ground, step)))
+        for size in stages(self.options.votes):
+            seed = self.options.seed + len(ballots) - 1
+            drawn = replace(self._greedy(), n=size, temperature=self.options.temperature, max_tokens=longest, seed=seed)
+            ballots += [ballot(hear(self._try("vote", each))) for each in self.engine.complete(asked, drawn)]
+            left = self.options.votes - len(ballots)
+            count = vote(ballots, lambda step: len(self._lacks(question, ground, step)), left)
+            if count.decided:
+                break
+        return count.chosen, count.agreement
 
     def _repairs(self, question: str, ground: Grounded, failed: Step) -> Iterator[Step]:
         """Further drafts, each told what was wrong with the one before; ends when one is an answer.
@@ -298,7 +329,7 @@ class Assistant:
             if not mended.repairable:
                 return
             tried[_words_of(mended.sql)] = mended
-        draw = Sampling(max_tokens=self.options.max_tokens, seed=self.options.seed)
+        draw = self._greedy()
         for number in range(1, self.options.repairs + 1):
             if not failed.repairable:
                 return
@@ -339,8 +370,7 @@ class Assistant:
         attempt = prompt.Attempt(answer.sql, " ".join(lacks))
         asked = prompt.build(ground.ddl, question, hints=ground.hints, attempt=attempt)
         if not self._too_long(asked):
-            greedy = Sampling(max_tokens=self.options.max_tokens, seed=self.options.seed)
-            [completion] = self.engine.complete(asked, greedy)
+            [completion] = self.engine.complete(asked, self._greedy())
             if _words_of(prompt.extract_sql(completion.text)) != _words_of(answer.sql):
                 yield self._try("repair", completion)
 
@@ -432,23 +462,6 @@ def _given_back(question: str, ground: Grounded, seconds: float) -> Answer:
         question, "", "", None, problem, (), ground.hints, tables=ground.tables, abstained=ground.abstention,
         seconds=seconds,
     )  # fmt: skip
-
-
-def _says(row: Sequence[object]) -> bool:
-    """Whether a row says anything: a count of nothing does not."""
-    return any(cell not in (None, 0) for cell in row)
-
-
-def signs_of(answer: Answer) -> Signs:
-    """The signs that the confidence of an answer is made from."""
-    chosen = next(step for step in answer.steps if step.sql == answer.written)
-    return _signs(chosen, answer.steps, answer.agreement)
-
-
-def _signs(chosen: Step, steps: Sequence[Step], agreement: float | None) -> Signs:
-    empty = isinstance(chosen.outcome, Result) and not any(_says(row) for row in chosen.outcome.rows)
-    repairs = sum(step.kind in ("mend", "repair") for step in steps)
-    return Signs(chosen.completion.logprobs, repairs, empty, agreement)
 
 
 def _no_sql(completion: Completion) -> Refusal:

@@ -27,7 +27,7 @@ ENGINES = click.Choice(["postgres", "sqlite", "duckdb"])
     "-o", "--output", type=click.Path(path_type=Path, file_okay=False), help="Folder of the run. [default: runs/BENCH]"
 )
 @click.option("--votes", type=click.IntRange(1, 32), default=1, show_default=True,
-              help="Candidates per question; the largest group answers, unrepaired.")  # fmt: skip
+              help="Candidates per question; the largest group answers.")  # fmt: skip
 @click.option("--repair/--no-repair", default=False, help="Let the assistant mend refused and failing drafts.")
 @click.option("--grounding/--no-grounding", default=False, help="Tell the model which stored values a question means.")
 @click.option("--linking", type=click.IntRange(100), metavar="TOKENS",
@@ -59,8 +59,6 @@ def command(models: str | None, bench: str, predictions: tuple[Path, ...], outpu
 
     folder = output or Path("runs") / Path(bench).stem
     names = [name.strip() for name in (models or "").split(",") if name.strip()]
-    if options["repair"] and options["votes"] > 1:
-        raise click.UsageError("A vote is not repaired: --repair or --votes, not both.")
     if not names and not predictions and not (folder / "recipe.json").exists():
         raise click.UsageError("Name a --model or a file of --predictions.")
     if options["dialect"] and not predictions:

@@ -17,7 +17,7 @@ import shutil
 import socket
 import tempfile
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -82,11 +82,12 @@ class LlamaServer:
     def __init__(self, model: Model, shape: Shape, *, threads: int, states: Path | None) -> None:
         self.shape = shape
         self._folder = Path(tempfile.mkdtemp(prefix="mnemosyne-"))  # mode 0700
+        self._states = states or self._folder
         self._key = secrets.token_hex(32)
         self._busy: set[http.client.HTTPConnection] = set()
         self._lock = threading.Lock()
         try:
-            self._server = _open(model, shape, threads, states or self._folder, self._folder, self._key)
+            self._server = _open(model, shape, threads, self._states, self._folder, self._key)
         except BaseException:
             shutil.rmtree(self._folder, ignore_errors=True)
             raise
@@ -122,6 +123,19 @@ class LlamaServer:
         except Refused:
             return False
         return True
+
+    def copy(self, source: int, targets: Iterable[int]) -> list[int]:
+        """Give the state of one slot to others, milliseconds each, through a file; the slots that have it now."""
+        file = self._states / f"{secrets.token_hex(16)}.tmp"
+        try:
+            if self.save(source, file.name) != file.stat().st_size:  # torn: the library would abort on it
+                return []
+            return [slot for slot in targets if self.restore(slot, file.name)]
+        except OSError:  # the disk is full: each slot reads the prompt itself
+            return []
+        finally:
+            with contextlib.suppress(OSError):
+                file.unlink(missing_ok=True)
 
     def abort(self) -> None:
         """Break off every answer that is being written; their callers get an EngineError."""

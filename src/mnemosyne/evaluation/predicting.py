@@ -68,7 +68,7 @@ class Way:
         """`greedy`, `greedy, hints, repairs 2`, `votes 5` …"""
         parts = [f"votes {self.votes}" if self.votes > 1 else "greedy"]
         parts += ["hints"] if self.grounding else []
-        parts += [f"repairs {self.repairs}"] if self.repairs and self.votes == 1 else []
+        parts += [f"repairs {self.repairs}"] if self.repairs else []
         parts += ["may abstain"] if self.abstain else []
         parts += [f"linked {self.linked}"] if self.linked else []
         parts += [f"own words {self.words}"] if self.words else []
