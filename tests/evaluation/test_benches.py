@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from mnemosyne.datasets.jsonl import write_examples
-from mnemosyne.errors import EvaluationError
+from mnemosyne.errors import DatabaseError, EvaluationError
 from mnemosyne.evaluation import benches
-from mnemosyne.evaluation.benches import Bench, Where, identity, open_bench
+from mnemosyne.evaluation.benches import Bench, Where, check_bench, identity, open_bench
 from mnemosyne.evaluation.ordering import order_counts
 
 
@@ -165,6 +165,14 @@ def test_a_file_of_ones_own_names_its_populations(shop_bench: Bench, where: Wher
         assert bench.schemas["shop"].table("orders") is not None
     with pytest.raises(EvaluationError, match="no database is named"), open_bench(str(file), where):
         pass
+
+
+def test_a_population_that_is_not_there_is_missed_before_a_model_is_fetched(shop_bench: Bench, tmp_path: Path) -> None:
+    file = tmp_path / "mine.jsonl"
+    write_examples(file, shop_bench.examples)
+    check_bench(str(file), databases=shop_bench.worlds["shop"])
+    with pytest.raises(DatabaseError, match=r"absent\.db"):
+        check_bench(str(file), databases=[f"sqlite:///{tmp_path}/absent.db"])
 
 
 def test_a_bench_that_nobody_knows_is_an_error_with_the_names(where: Where) -> None:

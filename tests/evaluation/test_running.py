@@ -395,6 +395,14 @@ def test_a_way_with_own_words_knows_them_and_is_told_apart(shop_bench: Bench, tm
 def test_own_words_that_cannot_be_read_are_named(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match=r"absent\.yaml"):
         own_words(replace(Settings(), synonyms=str(tmp_path / "absent.yaml")))
+    with pytest.raises(SettingsError, match=r"~nobody-here/words\.yaml"):
+        own_words(replace(Settings(), lexicon="~nobody-here/words.yaml"))
+
+
+def test_the_same_bytes_are_other_words_as_synonyms_than_as_a_lexicon(tmp_path: Path) -> None:
+    file = tmp_path / "words.yaml"
+    file.write_text("{}", encoding="utf-8")
+    assert own_words(Settings(synonyms=str(file))) != own_words(Settings(lexicon=str(file)))
 
 
 # The folder of a run ---------------------------------------------------------------------------------------------

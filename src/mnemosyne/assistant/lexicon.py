@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +21,11 @@ NOT_SAID = frozenset(
 
 def chosen(settings: Settings | None, schema: Schema) -> Names:
     """The names of the lexicon that the settings choose, none when they choose none. Raises LexiconError."""
-    return read(Path(settings.lexicon).expanduser(), schema) if settings is not None and settings.lexicon else Names()
+    return (
+        read(Path(os.path.expanduser(settings.lexicon)), schema)
+        if settings is not None and settings.lexicon
+        else Names()
+    )
 
 
 def read(path: Path, schema: Schema) -> Names:

@@ -94,13 +94,15 @@ class Where:
 
 
 def check_bench(name: str, data: Path | None = None, databases: Sequence[str] = ()) -> None:
-    """See before a model is fetched that there is such a bench, and that what it needs is named.
+    """See before a model is fetched that there is such a bench, and that what it needs is named and there.
 
-    Raises EvaluationError, DatasetError. A pipe is not looked into: it can be read only once.
+    Raises EvaluationError, DatasetError, DatabaseError. A pipe is not looked into: it can be read only once.
     """
     if name not in NAMES:
         if (path := Path(name)).is_file() or not path.exists():
             _questions(path, databases)
+            if databases:
+                _seen(databases)
         return
     if databases:
         raise EvaluationError(

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
@@ -257,11 +258,12 @@ def own_words(settings: Settings) -> str:
 
     Raises SettingsError.
     """
-    files = [Path(name).expanduser() for name in (settings.synonyms, settings.lexicon) if name]
+    named = {"synonyms": settings.synonyms, "lexicon": settings.lexicon}
+    files = {kind: Path(os.path.expanduser(name)) for kind, name in named.items() if name}
     if not files and not store.excluded(settings):
         return ""
     try:
-        parts = [file.read_bytes() for file in files]
+        parts = {kind: file.read_bytes() for kind, file in files.items()}
     except OSError as error:
         raise SettingsError(
             f"{error.filename} cannot be read: {error.strerror}.", hint="See MNEMOSYNE_SYNONYMS and MNEMOSYNE_LEXICON."

@@ -87,7 +87,7 @@ def excluded(settings: Settings) -> tuple[str, ...]:
 
 def house_synonyms(settings: Settings) -> Path | None:
     """A person's own file of synonyms, None for none."""
-    return Path(settings.synonyms).expanduser() if settings.synonyms else None
+    return Path(os.path.expanduser(settings.synonyms)) if settings.synonyms else None
 
 
 def _clock(table: Table, policy: Policy | None) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -82,7 +83,7 @@ def locate(path: str, folder: Path) -> Path:
     """The file that a recipe's path means."""
     if path.startswith(SETS):
         return Path(str(resources.files("mnemosyne.data") / "sets" / path.removeprefix(SETS)))
-    return folder / Path(path).expanduser()
+    return folder / Path(os.path.expanduser(path))
 
 
 class Schemas:

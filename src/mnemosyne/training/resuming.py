@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -100,7 +101,7 @@ def _meaning(name: str, value: Any, folder: Path, settings: Settings) -> Any:
         return sorted(value)
     if name != "start_from" or not value:
         return value
-    tried = (folder / Path(value).expanduser(), Path(value).expanduser())
+    tried = (folder / Path(os.path.expanduser(value)), Path(os.path.expanduser(value)))
     entry = weights.catalogue().get(value)
     kept = weights.cached(entry, settings) if entry is not None else None
     return next((path.resolve() for path in tried if path.exists()), (kept or tried[0]).resolve())

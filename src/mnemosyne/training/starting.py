@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -51,7 +52,7 @@ class Start:
 
 def locate(name: str, folder: Path, settings: Settings) -> Path:
     """The file or folder that `name` means: in the recipe's folder, in the current one, or of the catalogue."""
-    tried = [folder / Path(name).expanduser(), Path(name).expanduser()]
+    tried = [folder / Path(os.path.expanduser(name)), Path(os.path.expanduser(name))]
     for path in tried:
         if path.exists():
             return path
