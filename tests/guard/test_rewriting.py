@@ -90,6 +90,8 @@ def test_a_wrong_name_is_answered_with_the_nearest_ones(sql: str, words: str, la
         ("SELECT sample_id - 1 FROM samples", "sqlite", "sample_id is text"),
         ("SELECT ROUND(numeric_value::numeric, analyst_id) FROM results", "sqlite", "written number of digits"),
         ("SELECT regexp_matches(matrix, 'a') FROM samples", "duckdb", "regexp_matches"),
+        ("SELECT TO_TIMESTAMP(matrix, 'YYYY-MM-DD') FROM samples", "sqlite", "TO_TIMESTAMP of a text"),
+        ("SELECT DATE_BIN('15 minutes', received_date, DATE '2026-01-01') FROM samples", "sqlite", "DATE_BIN"),
     ],
 )  # fmt: skip
 def test_what_has_no_equal_is_refused_by_name(sql: str, target: Dialect, words: str, lab: Schema) -> None:

@@ -381,6 +381,13 @@ def to_date(node: Node) -> Node:
     return call("mn_to_date", node.this, template, kind="date")
 
 
+def no_equal(node: Node) -> Node:
+    """TO_TIMESTAMP of a text, DATE_BIN."""
+    if isinstance(node, exp.DateBin):
+        raise Untranslatable("DATE_BIN has no equal in SQLite; DATE_TRUNC and EXTRACT have.", node)
+    raise Untranslatable("TO_TIMESTAMP of a text has no equal in SQLite; CAST(text AS TIMESTAMP) has.", node)
+
+
 def make_date(node: exp.Anonymous) -> Node:
     """MAKE_DATE(year, month, day)."""
     return call("mn_make_date", *node.expressions, kind="date")
@@ -439,6 +446,8 @@ RULES: dict[type[exp.Expression], Rule] = {
     exp.TimeToStr: to_char,
     exp.ToChar: to_char,
     exp.StrToDate: to_date,
+    exp.StrToTime: no_equal,
+    exp.DateBin: no_equal,
     exp.CurrentDate: today,
     exp.CurrentTimestamp: now,
     exp.Localtimestamp: now,
