@@ -1,12 +1,12 @@
-"""Verified pairs a second of `mnemosyne synth` on the demo laboratory, for growing counts: is it linear, what does it hold?
+"""What `mnemosyne synth` takes for growing counts of verified pairs of the demo laboratory: is it linear?
 
     python benchmarks/synth.py                          # 1,000, 2,000 and 4,000 pairs, two processes
     python benchmarks/synth.py --counts 2000,4000,8000
     python benchmarks/synth.py --quick                  # 200 and 400 pairs
 
 Every count is a run of its own, with another seed and the laboratory's lexicon. Processor seconds are those of
-the process and its workers and hardly depend on what else runs; memory is what they hold together at most. With two counts
-or more a power law is fitted: pairs^1 is linear.
+the process and its workers and hardly depend on what else runs; memory is what they hold together at most. With two
+counts or more a power law is fitted: pairs^1 is linear.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def measured(url: str, count: int, seed: int, workers: int, folder: Path) -> tup
 
 
 def call(*words: str) -> float:
-    """Run the command line; the most memory that its processes had together, in GB. Leaves the program when it fails."""
+    """Run the command line; what its processes held together at most, in GB. Leaves the program when it fails."""
     running = subprocess.Popen([sys.executable, "-m", "mnemosyne", *words], stdout=subprocess.DEVNULL)
     most = 0.0
     while running.poll() is None:
