@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
 
+import psycopg
 import pytest
 
 from mnemosyne.datasets.jsonl import write_examples
 from mnemosyne.errors import DatabaseError, EvaluationError
 from mnemosyne.evaluation import benches
 from mnemosyne.evaluation.benches import Bench, Where, check_bench, identity, open_bench
+from mnemosyne.evaluation.laboratories import Laboratories
 from mnemosyne.evaluation.ordering import order_counts
 
 
@@ -173,6 +177,38 @@ def test_a_population_that_is_not_there_is_missed_before_a_model_is_fetched(shop
     check_bench(str(file), databases=shop_bench.worlds["shop"])
     with pytest.raises(DatabaseError, match=r"absent\.db"):
         check_bench(str(file), databases=[f"sqlite:///{tmp_path}/absent.db"])
+
+
+def test_a_file_that_is_called_like_a_bench_of_ours_is_not_taken_for_it(
+    shop_bench: Bench, where: Where, tmp_path: Path
+) -> None:
+    """The reference's figures stand beside `lab`, never beside somebody's lab.jsonl."""
+    file = tmp_path / "lab.jsonl"
+    write_examples(file, shop_bench.examples)
+    with open_bench(str(file), Where(where.home, databases=shop_bench.worlds["shop"])) as bench:
+        assert bench.name == "lab.jsonl"
+
+
+def test_a_folder_and_a_gold_of_no_dialect_are_named_at_once(shop_bench: Bench, tmp_path: Path) -> None:
+    with pytest.raises(EvaluationError, match="is a folder"):
+        check_bench(str(tmp_path))
+    file = tmp_path / "mine.jsonl"
+    write_examples(file, [replace(shop_bench.examples[0], dialect="cobol")])
+    with pytest.raises(EvaluationError, match="'cobol'"):
+        check_bench(str(file), databases=shop_bench.worlds["shop"])
+
+
+def test_what_is_wrong_with_a_server_is_said_in_words(tmp_path: Path, postgres_server: Callable[[str], str]) -> None:
+    for server, words in (("postgresql://u@127.0.0.1:9/x", "127.0.0.1:9"), (f"sqlite:///{tmp_path}/a.db", "a.db")):
+        with pytest.raises(DatabaseError, match=words):
+            Laboratories(tmp_path, server).urls("postgres", date(2026, 6, 15))
+    url = postgres_server("nobody_makes_databases")
+    with psycopg.connect(url, autocommit=True) as server:
+        server.execute("CREATE ROLE small_reader LOGIN")
+    mine = urlunsplit(urlsplit(url)._replace(netloc="small_reader@"))
+    with pytest.raises(EvaluationError, match="cannot be made on") as caught:
+        Laboratories(tmp_path, mine).urls("postgres", date(2026, 6, 15))
+    assert "CREATEDB" in caught.value.hint
 
 
 def test_a_bench_that_nobody_knows_is_an_error_with_the_names(where: Where) -> None:

@@ -193,6 +193,14 @@ def test_a_bad_gold_stops_the_run_and_is_named(shop_bench: Bench, sql: str, why:
         self_test(broken(shop_bench, sql), judges, LIMITS)
 
 
+def test_an_ordered_gold_that_does_not_parse_is_named_too(shop_bench: Bench) -> None:
+    bench = broken(shop_bench, "SELECT id FROM (customers ORDER BY")
+    first, *rest = bench.examples
+    bench = replace(bench, examples=(replace(first, tags=("ordered",)), *rest))
+    with Workers(1) as judges, pytest.raises(EvaluationError, match=r"shop-1: does not parse: [^\x1b]+$"):
+        self_test(bench, judges, LIMITS)
+
+
 def test_a_gold_that_another_engine_answers_otherwise_is_named_with_the_engine(
     shop_bench: Bench, tmp_path: Path
 ) -> None:
@@ -470,6 +478,21 @@ def test_two_runs_are_compared_question_by_question(shop_bench: Bench, tmp_path:
     assert everywhere["pairs"][0]["gained"] == ["shop-2", "shop-3", "shop-4", "shop-5"]
     exact = compare(tmp_path / "one", tmp_path / "two", metric="VLD")
     assert exact["pairs"][0]["gained"] == ["shop-4"]
+
+
+@pytest.mark.parametrize("hurt", ["scores", "bench", "systems"])
+def test_a_damaged_run_is_not_compared(shop_bench: Bench, tmp_path: Path, hurt: str) -> None:
+    for name in ("one", "two"):
+        measure(shop_bench, tmp_path / name, [from_file(tmp_path, "good", GOOD)])
+    if hurt == "scores":
+        [file] = (tmp_path / "two" / "scores").iterdir()
+        rows = [json.loads(line) for line in file.read_text().splitlines()]
+        file.write_text("".join(json.dumps({"id": row["id"]}) + "\n" for row in rows))
+    else:
+        file = tmp_path / "two" / "run.json"
+        file.write_text(json.dumps(json.loads(file.read_text()) | {hurt: {} if hurt == "bench" else [{}]}))
+    with pytest.raises(EvaluationError, match="is damaged"):
+        compare(tmp_path / "one", tmp_path / "two")
 
 
 def test_runs_of_different_questions_or_metrics_are_not_compared(shop_bench: Bench, tmp_path: Path) -> None:

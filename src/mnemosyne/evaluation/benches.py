@@ -16,6 +16,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 from importlib import resources
 from pathlib import Path
+from typing import get_args
 
 from mnemosyne import lims
 from mnemosyne.datasets import Example, fingerprint, read_examples
@@ -99,7 +100,7 @@ def check_bench(name: str, data: Path | None = None, databases: Sequence[str] = 
     Raises EvaluationError, DatasetError, DatabaseError. A pipe is not looked into: it can be read only once.
     """
     if name not in NAMES:
-        if (path := Path(name)).is_file() or not path.exists():
+        if (path := Path(name)).is_file() or path.is_dir() or not path.exists():
             _questions(path, databases)
             if databases:
                 _seen(databases)
@@ -265,6 +266,11 @@ def _spider_bench(name: str, folder: Path, examples: Sequence[Example]) -> Bench
 # A file of one's own ---------------------------------------------------------------------------------------------
 
 
+def _called(path: Path) -> str:
+    """A file's stem; its whole name where that is a bench of ours, beside which the reference's figures stand."""
+    return path.name if path.stem in NAMES else path.stem
+
+
 def _file(path: Path, where: Where, stack: ExitStack) -> Bench:
     """Examples of one schema: `lab` with its populations, or any schema with the databases that are named."""
     examples = _questions(path, where.databases)
@@ -272,10 +278,10 @@ def _file(path: Path, where: Where, stack: ExitStack) -> Bench:
     unanswerable = not any(example.sql.strip() for example in examples)
     if not where.databases:
         labs = stack.enter_context(Laboratories.open(where.home, where.server))
-        return replace(_laboratory(path.stem, examples, labs, where), unanswerable=unanswerable)
+        return replace(_laboratory(_called(path), examples, labs, where), unanswerable=unanswerable)
     schema, engine = _seen(where.databases)
     return Bench(
-        path.stem,
+        _called(path),
         tuple(examples),
         {schema_name: schema},
         {schema_name: where.databases},
@@ -289,7 +295,14 @@ def _questions(path: Path, databases: Sequence[str]) -> list[Example]:
     """The examples of a file: of `lab`, or of the one schema that the databases have."""
     if not path.exists():
         raise EvaluationError(f"No bench and no file is called {path}.", hint=f"Benches: {', '.join(NAMES)}.")
+    if path.is_dir():
+        raise EvaluationError(f"{path} is a folder.", hint="--bench wants a file: one JSON object a line.")
     examples = read_examples(path)
+    known = get_args(Dialect)
+    if strange := sorted({example.dialect for example in examples} - set(known)):
+        raise EvaluationError(
+            f"{path.name} has golds in {', '.join(map(repr, strange))}.", hint=f"`dialect`: {', '.join(known)}."
+        )
     if not examples:
         raise EvaluationError(f"{path} holds no question.", hint="One JSON object a line: docs/evaluation.md.")
     names = sorted({example.schema for example in examples})

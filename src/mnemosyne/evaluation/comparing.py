@@ -26,8 +26,18 @@ _FIELDS = {
 def compare(first: Path, second: Path, *, metric: str = "", seed: int = 0) -> dict[str, Any]:
     """Every system of one run against every system of the other, on the questions that both were asked.
 
-    Raises EvaluationError: another metric version, or another bench, or other golds.
+    Raises EvaluationError: another metric version, or another bench, or other golds, or a damaged run.
     """
+    try:
+        return _compare(first, second, metric, seed)
+    except (KeyError, TypeError, AttributeError, StopIteration) as error:
+        raise EvaluationError(
+            f"{first} or {second} is damaged: {error} is missing or of another kind.",
+            hint="Make the report again: mnemosyne evaluate --bench NAME -o FOLDER.",
+        ) from None
+
+
+def _compare(first: Path, second: Path, metric: str, seed: int) -> dict[str, Any]:
     one, other = record.load(first), record.load(second)
     for what, a, b in (
         ("metric", one["metric"], other["metric"]),

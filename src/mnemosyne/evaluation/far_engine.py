@@ -28,7 +28,11 @@ class FarEngine:
     """`open_here` opens the model on a node; `near` is the same model here: it counts tokens and knows its context."""
 
     def __init__(self, near: Engine, open_here: Opener, *, cores: int = 0, batch: int = BATCH) -> None:
-        """Ray must be connected. `cores` is what one model needs of a node, 0 for as many as this machine has."""
+        """Ray must be connected.
+
+        `cores` is what one model needs of a node; 0 for as many as this machine has, or the largest node where that
+        has fewer: a task that wants more would wait for ever.
+        """
         import ray
 
         self.name = near.name
@@ -38,7 +42,7 @@ class FarEngine:
         self._ray = ray
         self._open = ray.put(open_here)
         self._batch = batch
-        self._answer = ray.remote(max_retries=TRIES, num_cpus=cores or os.cpu_count() or 1)(_answer_batch)
+        self._answer = ray.remote(max_retries=TRIES, num_cpus=cores or _cores(ray))(_answer_batch)
 
     def complete(self, prompt: Prompt, sampling: Sampling = Sampling()) -> list[Completion]:
         """`sampling.n` answers to one prompt. Raises EvaluationError, EngineError."""
@@ -91,3 +95,10 @@ def _answer_batch(
         _here[name] = open_here()
     answers = dict(_here[name].complete_many(prompts, sampling))
     return [answers[index] for index in range(len(prompts))]
+
+
+def _cores(ray: Any) -> int:
+    """What one model gets of a node: the cores of this machine, at most those of the largest node."""
+    largest = max((int(node["Resources"].get("CPU", 0)) for node in ray.nodes() if node["Alive"]), default=0)
+    here = os.cpu_count() or 1
+    return min(here, largest) if largest else here

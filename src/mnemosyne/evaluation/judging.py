@@ -9,6 +9,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 
+from sqlglot.errors import ParseError, SqlglotError
+
 from mnemosyne import guard
 from mnemosyne.databases import Database, Limits
 from mnemosyne.evaluation.ordering import Keyed, with_keys
@@ -153,7 +155,10 @@ class _Runner:
 
     def golds(self) -> list[_Gold] | str:
         """The gold on each population, or why it cannot be trusted."""
-        keyed = with_keys(self.task.gold, self.task.dialect) if self.task.ordered else None
+        try:
+            keyed = with_keys(self.task.gold, self.task.dialect) if self.task.ordered else None
+        except SqlglotError as error:
+            return f"does not parse: {_said(error)}"
         query = self.check_gold(keyed.sql if keyed else self.task.gold)
         if keyed and keyed.appended and isinstance(query, Refusal):
             keyed = Keyed(self.task.gold, total=True)  # such as an output name inside a sort expression
@@ -268,3 +273,9 @@ def _compare(golds: list[_Gold], results: list[Result], query: SafeQuery) -> Ver
 def _preview(result: Result) -> Result:
     cut = result.truncated or len(result.rows) > PREVIEW_ROWS
     return Result(result.columns, result.rows[:PREVIEW_ROWS], cut, result.seconds)
+
+
+def _said(error: SqlglotError) -> str:
+    """What a parser says, without the colours that it underlines with."""
+    described = error.errors[0].get("description") if isinstance(error, ParseError) and error.errors else ""
+    return described or str(error).partition("\n")[0]

@@ -16,8 +16,9 @@ from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
 from mnemosyne import lims
+from mnemosyne.databases import open_database
 from mnemosyne.databases.embedded import embedded_postgres
-from mnemosyne.errors import MissingExtra
+from mnemosyne.errors import EvaluationError, MissingExtra
 from mnemosyne.guard.query import Dialect
 from mnemosyne.lims.population import batches
 
@@ -96,13 +97,23 @@ def name(seed: int, today: date) -> str:
 
 
 def _on_server(server: str, database: str) -> str:
-    """The URL of a database on a server, created if absent."""
+    """The URL of a database on a server, created if absent. Raises DatabaseError, EvaluationError."""
     import psycopg
     from psycopg import sql
 
-    with psycopg.connect(server, autocommit=True) as connection:
-        if not connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", (database,)).fetchone():
-            connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(database)))
+    opened = open_database(server)  # says in words what is wrong with the URL or the server
+    opened.close()
+    if opened.dialect != "postgres":
+        raise EvaluationError(f"{opened.url} is no PostgreSQL server.", hint="--server postgresql://user@host/database")
+    try:
+        with psycopg.connect(server, autocommit=True) as connection:
+            if not connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", (database,)).fetchone():
+                connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(database)))
+    except psycopg.Error as error:
+        raise EvaluationError(
+            f"The laboratories cannot be made on {opened.url}: {' '.join(str(error).split())}",
+            hint="--server wants a user with the right to create databases (ALTER ROLE … CREATEDB).",
+        ) from None
     return urlunsplit(urlsplit(server)._replace(path=f"/{database}"))
 
 

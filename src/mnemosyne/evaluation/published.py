@@ -167,15 +167,15 @@ def _recipe(run: Record, name: str) -> str:
     ]
     if test:
         lines.append(f"- self-test: {test['golds']} of {test['golds']} golds on {', '.join(test['engines'])}")
+        if test.get("empty"):
+            lines.append(f"- golds without a row on every population: {', '.join(test['empty'])}")
     lines += [f"- {line}" for line in tie_lines(run)]
     for made in dict.fromkeys(system["made"][:10] for system in run["systems"] if "made" in system):
         labels = [system["label"] for system in run["systems"] if system.get("made", "")[:10] == made]
         lines.append(f"- measured earlier, {made}: {'; '.join(labels)}")
     for system in run["systems"]:
         shas = ", ".join(f"{what} `{value}`" for what, value in system["weights"].items() if what != "base")
-        line = f"- {system['model']}: {shas or 'weights unknown'}"
-        if line not in lines:
-            lines.append(line)
+        lines.append(f"- {system['label']}: {shas or 'weights unknown'}")
     return "\n".join(lines)
 
 
