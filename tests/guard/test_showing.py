@@ -59,7 +59,29 @@ CASES = {
         {"mysql": "LIMIT 3", "tsql": "TOP 3", "oracle": "FETCH FIRST 3 ROWS ONLY", "snowflake": "LIMIT 3",
          "bigquery": "LIMIT 3"},
     ),
+    "the first row of each": (
+        "SELECT DISTINCT ON (client_id) client_id, sample_id FROM samples ORDER BY client_id, received_date DESC",
+        dict.fromkeys(FOREIGN, "WHERE each_row.first_of_each = 1 ORDER BY "),
+    ),
 }  # fmt: skip
+
+
+@pytest.mark.parametrize("dialect", FOREIGN)
+def test_the_first_row_of_each_is_taken_before_the_limit_and_in_order(dialect: Foreign, lab: Schema) -> None:
+    """The translation, read back and run in SQLite, has PostgreSQL's rows: the latest sample of the first clients."""
+    import sqlite3
+
+    latest = "SELECT DISTINCT ON (client_id) client_id, sample_id FROM samples ORDER BY client_id, received_date DESC"
+    inner = f"{latest} LIMIT 3"
+    shown = guard.show(f"SELECT COUNT(*), MAX(sample_id) FROM ({inner}) AS x", lab, dialect)
+    assert isinstance(shown, ShownQuery), shown
+    with sqlite3.connect(":memory:") as laboratory:
+        laboratory.execute("CREATE TABLE samples (client_id, sample_id, received_date)")
+        rows = [(c, f"S{c}{n}", f"2026-01-0{n}") for c in (4, 3, 2, 1) for n in (1, 2)]
+        laboratory.executemany("INSERT INTO samples VALUES (?, ?, ?)", rows)
+        sql = sqlglot.transpile(shown.sql, read=dialect, write="sqlite")[0]
+        assert laboratory.execute(sql).fetchall() == [(3, "S32")]
+    laboratory.close()
 
 
 @pytest.mark.parametrize("dialect", FOREIGN)

@@ -20,9 +20,10 @@ from mnemosyne.guard.checking import check
 from mnemosyne.guard.kinds import DAYS, TIMES, WHOLE, kind_of, marked
 from mnemosyne.guard.policy import Policy
 from mnemosyne.guard.query import Dialect, Refusal
+from mnemosyne.guard.ranked import first_of_each
 from mnemosyne.guard.refused import PARSER_FAULTS, Refused, describe, piece
 from mnemosyne.guard.sqlite_values import is_real
-from mnemosyne.guard.trees import Node, Rule, data_type, is_text, paren, rewrite, whole
+from mnemosyne.guard.trees import Node, Rule, Untranslatable, data_type, is_text, paren, rewrite, whole
 from mnemosyne.schema import Schema
 
 Foreign = Literal["mysql", "tsql", "oracle", "snowflake", "bigquery"]
@@ -81,6 +82,7 @@ def _translated(sql: str, schema: Schema, dialect: Foreign) -> str:
     assert isinstance(tree, exp.Expression)
     for select in list(tree.find_all(exp.Select)):
         _write_positions_out(select)
+    tree = _without_distinct_on(tree, dialect)
     annotate(tree, schema)
     tree = rewrite(tree, _EVERYWHERE | _RULES[dialect])
     _refuse_unknown(tree, dialect)
@@ -101,6 +103,25 @@ def _write_positions_out(select: exp.Select) -> None:
             if number is not None and 1 <= number <= len(select.expressions):
                 target = select.expressions[number - 1]
                 key.replace((target.this if isinstance(target, exp.Alias) else target).copy())
+
+
+def _without_distinct_on(tree: exp.Expression, dialect: Foreign) -> exp.Expression:
+    """Each DISTINCT ON as the first row by ROW_NUMBER(), inner ones first: the printer's own form misplaces LIMIT."""
+    for node in reversed(list(tree.find_all(exp.Select))):
+        distinct = node.args.get("distinct")
+        if distinct is None or distinct.args.get("on") is None:
+            continue
+        if node.args.get("order") is None:
+            reason = f"DISTINCT ON without ORDER BY takes any row, and {NAMES[dialect]} wants one"
+            raise Refused("not-translatable", reason, place="DISTINCT ON", hint="Add ORDER BY.")
+        try:
+            numbered = first_of_each(node)
+        except Untranslatable as error:
+            raise Refused("not-translatable", str(error).rstrip("."), place=error.place) from None
+        if node is tree:
+            return numbered
+        node.replace(numbered)
+    return tree
 
 
 def _divide(node: Node) -> Node | None:
@@ -232,13 +253,9 @@ _NAMED = frozenset({"age", "make_date", "justify_days", "justify_hours", "justif
 
 
 def _refuse_unknown(tree: Node, dialect: Foreign) -> None:
-    for node in tree.find_all(*_MISSING[dialect], exp.Anonymous, exp.Distinct):
+    for node in tree.find_all(*_MISSING[dialect], exp.Anonymous):
         if isinstance(node, exp.Anonymous) and node.name.lower() not in _NAMED:
             continue
-        if isinstance(node, exp.Distinct):
-            if node.args.get("on") is None or dialect in ("snowflake", "bigquery"):
-                continue
-            raise Refused("not-translatable", f"{NAMES[dialect]} has no DISTINCT ON", place="DISTINCT ON")
         name = node.name.upper() if isinstance(node, exp.Anonymous) else describe(node).replace(" ", "_")
         raise Refused("not-translatable", f"{NAMES[dialect]} has no {name} that is known here", place=name)
 
