@@ -291,6 +291,21 @@ def test_rows_are_streamed_from_a_hub(hub_url: str, tmp_path: Path) -> None:
     assert done.stdout.strip() == "3", done.stderr[-2000:]
 
 
+def test_a_hub_that_does_not_answer_is_said_in_words(tmp_path: Path) -> None:
+    """Nobody listens there; in a process of its own for the same reason."""
+    import os
+    import subprocess
+    import sys
+
+    command = [sys.executable, "-m", "mnemosyne.training.general", "--hub", "gretel", "-o", str(tmp_path / "out")]
+    environment = {**os.environ, "HF_ENDPOINT": "http://127.0.0.1:9", "HF_HOME": str(tmp_path)}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode != 0
+    assert "could not be read from the hub" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "out" / "general.jsonl.gz").exists()
+
+
 @pytest.mark.parametrize("switch", ["MNEMOSYNE_OFFLINE", "HF_HUB_OFFLINE"])
 def test_no_hub_is_asked_offline(switch: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(switch, "1")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import itertools
 import os
 from collections.abc import Iterator
@@ -38,11 +39,22 @@ def rows(name: str, *, revision: str = "main", limit: int = CAP) -> Iterator[Row
         stream: Any = load_dataset(kind, data_files=[url], split="train", streaming=True)
         for number, row in enumerate(itertools.islice(stream, limit), 1):
             yield f"{repository}/{file}, row {number}", row
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, *network_errors()) as error:
         raise DatasetError(
             f"{repository}/{file} could not be read from the hub: {error}.",
             hint="Check the network and HF_ENDPOINT, or download the file and name its path.",
         ) from error
+
+
+def network_errors() -> tuple[type[Exception], ...]:
+    """What the hub's library raises when nobody answers: its HTTP client's own errors, whichever client that is."""
+    found: list[type[Exception]] = []
+    for name in ("httpx", "httpx2"):
+        try:
+            found.append(importlib.import_module(name).HTTPError)
+        except ImportError:
+            continue
+    return tuple(found)
 
 
 def _split(name: str) -> tuple[str, str]:

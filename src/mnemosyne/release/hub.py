@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from mnemosyne.datasets.hub import network_errors
 from mnemosyne.errors import ReleaseError
 from mnemosyne.release.making import sha256
 
@@ -38,7 +39,7 @@ def upload(folder: Path, repository: str, *, private: bool = True, endpoint: str
         LocalTokenNotFoundError,
         OSError,
         RuntimeError,
-        *_network_errors(),
+        *network_errors(),
     )
     api = HfApi(endpoint=endpoint)
     try:
@@ -57,16 +58,3 @@ def upload(folder: Path, repository: str, *, private: bool = True, endpoint: str
             f"`mnemosyne release {folder} --upload {repository}`: the release stays as it is.",
         ) from error
     return str(done.commit_url)
-
-
-def _network_errors() -> tuple[type[Exception], ...]:
-    """What the hub's library raises when nobody answers: its HTTP client's own errors, whichever client that is."""
-    import importlib
-
-    found: list[type[Exception]] = []
-    for name in ("httpx", "httpx2"):
-        try:
-            found.append(importlib.import_module(name).HTTPError)
-        except ImportError:
-            continue
-    return tuple(found)
