@@ -1,5 +1,6 @@
 """Value linking: what people write finds what is stored, and what only looks like a value does not."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import yaml
 
 from mnemosyne.databases import Database, open_database
 from mnemosyne.errors import SettingsError
-from mnemosyne.grounding import ValueIndex
+from mnemosyne.grounding import ValueIndex, synonyms
 
 LEXICON = Path(__file__).parent.parent.parent / "src" / "mnemosyne" / "data" / "lims" / "lexicon.yaml"
 
@@ -266,6 +267,34 @@ def test_a_house_can_add_its_own_words(laboratory: Database, tmp_path: Path) -> 
     own.with_name("bad.yaml").write_text("groups: {a: 1}\ncodes: 3\n")
     with pytest.raises(SettingsError, match="does not hold synonyms"):
         ValueIndex.build(laboratory, laboratory.schema(), synonyms=own.with_name("bad.yaml"))
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("groups:\n  - abc\n", "a group is 'abc', no list"),
+        ("gruops: []\n", "'gruops' is not one of"),
+        ("codes: [{P: Passed}]\n", "the words of P is 'Passed'"),
+        ("codes: [{Yes: [passed]}]\n", "wants quotes"),
+        ("phrases: lead time\n", "phrases is 'lead time', no list"),
+        ("groups: [[Lead, No]]\n", "False in a group is no text"),
+        ("- a\n", "it is a list"),
+        ("[" * 5000, "nested too deeply"),
+        ("groups: [[Blei, Größe]]\n".encode("latin-1"), "is not UTF-8 text"),
+    ],
+)
+def test_a_synonym_file_of_another_form_is_refused_by_name(text: str | bytes, words: str, tmp_path: Path) -> None:
+    file = tmp_path / "house.yaml"
+    file.write_bytes(text if isinstance(text, bytes) else text.encode())
+    with pytest.raises(SettingsError, match=re.escape(words)) as caught:
+        synonyms.load(file)
+    assert "house.yaml" in str(caught.value)
+
+
+def test_parts_that_a_synonym_file_leaves_empty_are_no_fault(tmp_path: Path) -> None:
+    file = tmp_path / "house.yaml"
+    file.write_text("groups:\ncodes: []\n")
+    assert synonyms.load(file) == synonyms.load()
 
 
 @pytest.mark.parametrize("engine", ["duckdb", "postgres"])

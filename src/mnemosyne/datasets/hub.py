@@ -34,12 +34,13 @@ def rows(name: str, *, revision: str = "main", limit: int = CAP) -> Iterator[Row
     except ImportError:
         raise MissingExtra("train", "Streaming from the model hub") from None
     url = hf_hub_url(repository, file, repo_type="dataset", revision=revision)
+    unreadable: tuple[type[Exception], ...] = (OSError, ValueError, *network_errors())
     kind = "parquet" if file.endswith(".parquet") else "json"
     try:
         stream: Any = load_dataset(kind, data_files=[url], split="train", streaming=True)
         for number, row in enumerate(itertools.islice(stream, limit), 1):
             yield f"{repository}/{file}, row {number}", row
-    except (OSError, ValueError, *network_errors()) as error:
+    except unreadable as error:
         raise DatasetError(
             f"{repository}/{file} could not be read from the hub: {error}.",
             hint="Check the network and HF_ENDPOINT, or download the file and name its path.",

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 from mnemosyne.errors import SettingsError
 
@@ -59,24 +60,60 @@ def load(extra: Path | None = None) -> Synonyms:
             texts.append((str(extra), extra.read_text(encoding="utf-8")))
         except OSError as error:
             raise SettingsError(f"{extra} cannot be read: {error.strerror}", hint="See MNEMOSYNE_SYNONYMS.") from None
+        except UnicodeDecodeError:
+            raise SettingsError(f"{extra} is not UTF-8 text.", hint="Save it as UTF-8.") from None
     groups: dict[str, tuple[str, ...]] = {}
     codes: list[dict[str, tuple[str, ...]]] = []
     phrases: set[str] = set()
     for name, text in texts:
         try:
-            content = yaml.safe_load(text) or {}
-            for members in content.get("groups", []):
-                written = tuple(str(member) for member in members)
-                for member in written:
-                    groups[normal(member)] = tuple(dict.fromkeys((*groups.get(normal(member), ()), *written)))
-            codes += [
-                {str(key): tuple(str(word) for word in words) for key, words in code.items()}
-                for code in content.get("codes", [])
-            ]
-            phrases |= {normal(str(phrase)) for phrase in content.get("phrases", [])}
-        except (yaml.YAMLError, AttributeError, TypeError) as error:
+            content = _checked(yaml.safe_load(text))
+        except (yaml.YAMLError, ValueError, RecursionError) as error:
+            said = "it is nested too deeply" if isinstance(error, RecursionError) else error
             raise SettingsError(
-                f"{name} does not hold synonyms: {error}",
+                f"{name} does not hold synonyms: {said}",
                 hint="groups: a list of lists of names; codes: a list of {code: [words]}; phrases: a list.",
             ) from None
+        for members in content["groups"]:
+            written = tuple(str(member) for member in members)
+            for member in written:
+                groups[normal(member)] = tuple(dict.fromkeys((*groups.get(normal(member), ()), *written)))
+        codes += [{str(key): tuple(map(str, words)) for key, words in code.items()} for code in content["codes"]]
+        phrases |= {normal(str(phrase)) for phrase in content["phrases"]}
     return Synonyms(groups, tuple(codes), frozenset(phrases))
+
+
+def _checked(content: object) -> dict[str, list[Any]]:
+    """What a file holds, an empty list for what it leaves out. Raises ValueError, naming what is of another form."""
+    parts: dict[str, list[Any]] = {"groups": [], "codes": [], "phrases": []}
+    if content is None:
+        return parts
+    if not isinstance(content, dict):
+        raise ValueError(f"it is a {type(content).__name__}, no mapping")
+    for key, part in content.items():
+        if key not in parts:
+            raise ValueError(f"{key!r} is not one of groups, codes, phrases")
+        if part is None:
+            continue
+        if not isinstance(part, list):
+            raise ValueError(f"{key} is {part!r}, no list")
+        parts[key] = part
+    for members in parts["groups"]:
+        _names(members, "a group")
+    for code in parts["codes"]:
+        if not isinstance(code, dict):
+            raise ValueError(f"{code!r} under codes is no {{code: [words]}}")
+        for key, words in code.items():
+            if isinstance(key, bool):
+                raise ValueError(f"the code {key!r} wants quotes: YAML reads Yes, No, On and Off as truth values")
+            _names(words, f"the words of {key}")
+    _names(parts["phrases"], "phrases")
+    return parts
+
+
+def _names(part: object, what: str) -> None:
+    if not isinstance(part, list):
+        raise ValueError(f"{what} is {part!r}, no list")
+    for name in part:
+        if not isinstance(name, (str, int, float)) or isinstance(name, bool):
+            raise ValueError(f"{name!r} in {what} is no text; put it in quotes")
