@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import calendar
 import json
+import re
 import shutil
 from collections import Counter
 from importlib import resources
@@ -25,6 +27,36 @@ RECORD = json.loads((FOLDER / "generated.json").read_text("utf-8"))
 
 def read(name: str) -> list[Example]:
     return read_examples(FOLDER / f"{name}.jsonl.gz")
+
+
+def test_the_datasheet_names_every_set_with_its_size_and_fingerprint() -> None:
+    sheet = (FOLDER.parents[3] / "docs" / "datasheet.md").read_text("utf-8")
+    named = dict(re.findall(r"^\| `([a-z0-9-]+)` \| ([\d,]+)[^\n]* `[0-9a-f]{16}` \|$", sheet, re.MULTILINE))
+    files = {path.name.partition(".")[0]: path for path in FOLDER.glob("*.jsonl*")}
+    assert named.keys() == files.keys()
+    for name, path in files.items():
+        examples = read_examples(path)
+        assert int(named[name].replace(",", "")) == len(examples), name
+        assert f"`{fingerprint(examples)}` |" in sheet, f"{name} is another than the datasheet says"
+
+
+def masked(example: Example) -> str:
+    """The wording of a question without the values of its query, numbers and months."""
+    question = example.question.lower()
+    for value in sorted(re.findall(r"'([^']+)'", example.sql.lower()), key=len, reverse=True):
+        question = question.replace(value.strip("%"), "#")
+    question = re.sub(r"\d+(\.\d+)?", "#", question)
+    months = "|".join(calendar.month_name[1:]).lower()
+    return normal_question(re.sub(rf"\b({months})\b", "#", question))
+
+
+def test_no_wording_of_an_evaluation_question_is_in_training_with_other_values() -> None:
+    training = [*read("lab-train"), *read("lab-579"), *read("lab-written")]
+    wordings = {masked(example): example.id for example in training}
+    evaluation = [*read_examples(FOLDER / "lab-bench.jsonl"), *read_examples(FOLDER / "lab-dev.jsonl")]
+    shared = {example.id: wordings[masked(example)] for example in evaluation if masked(example) in wordings}
+    assert not shared
+    assert len(wordings) > 9_000, "so much is masked that the comparison says nothing"
 
 
 @pytest.mark.parametrize("name", RECORD)
