@@ -12,6 +12,7 @@ import pytest
 from mnemosyne.databases import open_database
 from mnemosyne.grounding import ValueIndex, store
 from mnemosyne.grounding.store import open_values
+from mnemosyne.settings import Settings
 
 
 @pytest.fixture
@@ -95,6 +96,21 @@ def test_the_file_is_the_owners_and_holds_nothing_excluded(url: str, tmp_path: P
     assert file.stat().st_mode & 0o077 == 0
     assert "secret" not in file.read_text()
     assert "Rowan Foods" in file.read_text()
+
+
+def test_an_exclusion_that_no_column_is_called_is_told_with_the_nearest_name(
+    url: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What was to be kept private is read otherwise, and nobody would know."""
+    database = open_database(url)
+    for names, said in (
+        ("clients.emial, TITLE, clients.*", ["clients.emial. Nearest: clients.email."]),
+        ("email,goods.title", []),
+    ):
+        caplog.clear()
+        store.keep(database, database.schema(), Settings(home=tmp_path, exclude_values=names))
+        assert [text.partition("is called ")[2] for text in caplog.messages] == said
+    database.close()
 
 
 def test_what_is_kept_is_what_would_be_read_at_once(url: str, tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import os
 import time
 from collections.abc import Sequence
@@ -19,11 +20,13 @@ from mnemosyne import guard
 from mnemosyne.databases import Database
 from mnemosyne.databases.places import parse
 from mnemosyne.grounding.names import Names
-from mnemosyne.grounding.stored import NAMES_IN_ALL, VALUES_PER_COLUMN, beyond, stored_values
+from mnemosyne.grounding.stored import NAMES_IN_ALL, VALUES_PER_COLUMN, beyond, stored_values, unknown_exclusions
 from mnemosyne.grounding.values import ValueIndex
 from mnemosyne.guard.policy import Policy
 from mnemosyne.schema import Column, Schema, Table
 from mnemosyne.settings import Settings
+
+log = logging.getLogger(__name__)
 
 FORMAT = 4
 """Of the file; another one is read anew."""
@@ -68,7 +71,13 @@ def open_values(
 def keep(
     database: Database, schema: Schema, settings: Settings, policy: Policy | None = None, names: Names | None = None
 ) -> ValueIndex:
-    """The index of a database's values as the settings want it: where it is kept, what it leaves out, house words."""
+    """The index of a database's values as the settings want it: where it is kept, what it leaves out, house words.
+
+    What is to be left out and is not there is logged as a warning: the setting may be meant for another database.
+    """
+    for name, near in unknown_exclusions(excluded(settings), schema).items():
+        meant = f" Nearest: {near}." if near else ""
+        log.warning("MNEMOSYNE_EXCLUDE_VALUES: no column of %s is called %s.%s", database.url, name, meant)
     return open_values(
         database,
         schema,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from difflib import get_close_matches
 
 from mnemosyne import guard
 from mnemosyne.databases import Database, Limits
@@ -63,9 +64,7 @@ def stored_values(
         for column in table.columns:
             if column.name in referring:
                 continue  # what it stores is stored, and found, where it refers to
-            owners = {table.name, table.full_name}
-            names = {column.name, *(f"{owner}.{part}" for owner in owners for part in (column.name, "*"))}
-            if {name.lower() for name in names} & left_out or not is_text(column):
+            if _ways_to_exclude(table, column) & left_out or not is_text(column):
                 continue
             first = VALUES_PER_COLUMN if cap is None else cap
             values = _distinct(database, schema, table, column, first, policy)
@@ -76,6 +75,19 @@ def stored_values(
                     values, room = more, room - beyond(more)
             if values:
                 yield table, column, values
+
+
+def _ways_to_exclude(table: Table, column: Column) -> set[str]:
+    owners = {table.name, table.full_name}
+    names = {column.name, *(f"{owner}.{part}" for owner in owners for part in (column.name, "*"))}
+    return {name.lower() for name in names}
+
+
+def unknown_exclusions(exclude: Iterable[str], schema: Schema) -> dict[str, str]:
+    """What `exclude` names that no column of the schema is called, with the nearest name there is, empty for none."""
+    known = {way for table in schema.tables for column in table.columns for way in _ways_to_exclude(table, column)}
+    strange = [name.strip() for name in exclude if name.strip() and name.strip().lower() not in known]
+    return {name: next(iter(get_close_matches(name.lower(), sorted(known), n=1)), "") for name in strange}
 
 
 def are_all(values: Sequence[str], cap: int | None = None) -> bool:
