@@ -212,7 +212,7 @@ def bench_decode(chosen: Settings, model: str, count: int) -> None:
 
 def bench_reference(chosen: Settings, model: str, count: int) -> None:
     """One warm question against the reference's Transformers snippet on the same weights; bar 6x, aim 10x."""
-    from mnemosyne.engines import open_engine
+    from mnemosyne.engines import open_engine, precision
     from mnemosyne.engines.transformers import REFERENCE
 
     asked = [prompt.build(laboratory_ddl(), question) for question in questions(max(2, count // 4))]
@@ -226,7 +226,8 @@ def bench_reference(chosen: Settings, model: str, count: int) -> None:
         )
     reference.close()
     say("one question: ours, warm", a)
-    say("one question: Transformers, bf16, temperature 0.1", b)
+    kind = str(precision.dtype()).removeprefix("torch.")  # what the engine took on this machine
+    say(f"one question: Transformers, {kind}, temperature {REFERENCE.temperature:g}", b)
     say("ours is quicker by (bar 6x, aim 10x)", ratio(b, a))
 
 

@@ -2,6 +2,7 @@
 
 import ast
 import os
+import re
 import subprocess
 import sys
 from dataclasses import fields
@@ -81,6 +82,13 @@ def test_a_room_imports_only_lower_floors(path: Path) -> None:
     assert home in FLOORS, f"{home} has no floor: give it one"
     upward = {name for name in imported_rooms(path) if name != home and FLOORS[name] >= FLOORS[home]}
     assert not upward, f"{path.name} (floor {FLOORS[home]}) imports {sorted(upward)}"
+
+
+def test_the_page_gives_every_room_its_floor() -> None:
+    rows = re.findall(r"^\| (\d+) \| `(\w+)` \|", (ROOT / "docs" / "house.md").read_text(), re.MULTILINE)
+    assert rows
+    assert {name: int(floor) for floor, name in rows} == {name: FLOORS[name] for _, name in rows}
+    assert [int(floor) for floor, _ in rows] == sorted(int(floor) for floor, _ in rows)
 
 
 def test_help_imports_nothing_heavy() -> None:

@@ -183,6 +183,7 @@ def test_what_is_no_question_is_said_and_no_model_is_asked(
     assert ran.code == code
     assert words in ran.err
     assert not cli.engine.prompts  # type: ignore[union-attr]
+    assert cli.fetched == []
 
 
 def test_a_cut_result_says_so(cli: CommandLine, lab_sqlite: str, monkeypatch: pytest.MonkeyPatch) -> None:

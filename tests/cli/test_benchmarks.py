@@ -17,6 +17,7 @@ from types import ModuleType
 import pytest
 import sqlglot
 
+from mnemosyne.engines.scripted import ScriptedEngine
 from mnemosyne.evaluation.benches import Where, open_bench
 from mnemosyne.evaluation.running import prepare
 from mnemosyne.evaluation.workers import Workers
@@ -30,6 +31,7 @@ def loaded(name: str) -> ModuleType:
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # its dataclasses look for it there
     spec.loader.exec_module(module)
     return module
 
@@ -142,6 +144,27 @@ def test_a_catalogue_of_many_databases_answers_as_they_do(tmp_path: Path, shared
         assert {t.name.lower() for t in arms["oracle"][0].schemas[example.schema].tables} == used
     assert len(bench.schemas["catalogue"].tables) > 700
     assert arms["linked"][1].label == "greedy, linked 1200"
+
+
+@pytest.mark.parametrize("kind", ["bfloat16", "float32"])
+def test_the_speed_benchmark_names_the_precision_that_transformers_took(
+    kind: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from mnemosyne.settings import Settings
+
+    class Engine(ScriptedEngine):
+        def __enter__(self) -> Engine:
+            return self
+
+        def __exit__(self, *error: object) -> None:
+            self.close()
+
+    monkeypatch.setattr("mnemosyne.engines.open_engine", lambda name, chosen: Engine(lambda asked: "SELECT 1"))
+    monkeypatch.setattr("mnemosyne.engines.precision.dtype", lambda: f"torch.{kind}")
+    speed = loaded("speed")
+    monkeypatch.setattr(speed, "ratio", lambda slow, fast: "1.00x")
+    speed.bench_reference(Settings(), "x", 1)
+    assert f"| one question: Transformers, {kind}, temperature 0.1 |" in capsys.readouterr().out
 
 
 @pytest.mark.skipif(shutil.which("make") is None, reason="make is not here")

@@ -180,6 +180,14 @@ def test_sqlite_leaves_out_what_full_text_search_keeps_for_itself(make: Callable
     assert [column.name for column in tables[1].columns] == ["a", "b", "c"]
 
 
+def test_sqlite_leaves_out_views_whose_tables_are_gone(make: Callable[[str, str], str]) -> None:
+    ddl = """CREATE TABLE gone (a INT); CREATE TABLE kept (a INT, b TEXT); CREATE VIEW stale AS SELECT a FROM gone;
+    CREATE VIEW staler AS SELECT a FROM stale; CREATE VIEW fine AS SELECT b FROM kept; DROP TABLE gone"""
+    assert read(make("sqlite", ddl)).to_ddl() == (
+        "CREATE TABLE kept (\n    a INTEGER,\n    b TEXT\n);\n\nCREATE VIEW fine (\n    b TEXT\n);"
+    )
+
+
 @pytest.mark.parametrize("engine", ["sqlite", "duckdb", "postgres"])
 def test_a_database_without_tables_is_said_to_be_one(engine: str, make: Callable[[str, str], str]) -> None:
     url = make(engine, "CREATE TABLE t (a INT); DROP TABLE t;")

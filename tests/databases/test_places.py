@@ -146,12 +146,76 @@ def test_a_wrong_password_is_said_without_saying_the_password(postgres_server: C
         ("postgresql://ann:s3cret@db.example/lab", "postgresql://ann@db.example/lab"),
         ("postgresql://ann:s3c:r@t@db.example/lab", "postgresql://ann@db.example/lab"),
         ("postgresql://db.example/lab?user=ann&password=s3cret", "postgresql://db.example/lab?user=ann"),
+        ("postgresql:///lab?password=s3cret", "postgresql:///lab"),
     ],
 )
 def test_a_url_is_shown_without_its_password(url: str, shown: str) -> None:
     place = parse(url)
     assert place.url == shown
     assert "s3c" not in repr(place)
+
+
+@pytest.mark.parametrize(
+    ("url", "shown", "parameters"),
+    [
+        ("postgresql:///lab", "postgresql:///lab", {"dbname": "lab"}),
+        (
+            "postgresql:///lab?host=/run/postgresql",
+            "postgresql:///lab?host=%2Frun%2Fpostgresql",
+            {"dbname": "lab", "host": "/run/postgresql"},
+        ),
+        ("postgresql://", "postgresql://", {}),
+        ("postgres://ann:s3cret@/lab", "postgresql://ann@/lab", {"dbname": "lab", "user": "ann", "password": "s3cret"}),
+    ],
+)
+def test_a_server_url_without_a_host_keeps_its_slashes(url: str, shown: str, parameters: dict[str, str]) -> None:
+    place = parse(url)
+    assert place.url == shown
+    assert psycopg.conninfo.conninfo_to_dict(place.conninfo) == parameters
+    assert parse(shown).url == shown
+
+
+def test_a_server_on_this_machine_opens_by_its_socket_folder(postgres_server: Callable[[str], str]) -> None:
+    url = postgres_server("local")
+    with psycopg.connect(url, autocommit=True) as server:
+        server.execute("CREATE TABLE t (a INT)")
+        where = server.info.get_parameters()["host"]
+    opened = open_database(f"postgresql:///local?host={where}&user=postgres")
+    assert opened.url.startswith("postgresql:///local?host=")
+    assert opened.schema().tables[0].name == "t"
+    opened.close()
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://u:s3cret/x@db.example/lab",
+        "postgresql://u:12/s3cret@db.example/lab",
+        "postgresql://u:s3c@ret/x@db.example/lab",
+        "postgresql://u:12/s3?cret@db.example/lab",
+        "postgresql://u/n:s3cret@db.example/lab",
+        "postgresql://u:s3cret/lab",
+        "postgresql://u:[s3cret/x",
+    ],
+)
+def test_a_password_with_a_slash_is_refused_without_saying_any_of_it(url: str) -> None:
+    with pytest.raises(DatabaseError) as caught:
+        parse(url)
+    said = f"{caught.value} {caught.value.hint} {caught.value!r}"
+    assert "has no meaning" in said
+    assert "percent-encoded: / is %2F" in said
+    assert not [part for part in ("s3", "cret", "ret", "/x", "12/") if part in said.replace("secret", "")]
+
+
+def test_a_password_that_is_percent_encoded_reaches_the_server() -> None:
+    place = parse("postgresql://u:s3cret%2Fx%40y@db.example/lab?user=ann@corp")
+    assert psycopg.conninfo.conninfo_to_dict(place.conninfo)["password"] == "s3cret/x@y"
+    assert place.url == "postgresql://u@db.example/lab?user=ann%40corp"
+
+
+def test_a_password_among_the_parameters_is_scrubbed_as_it_stands() -> None:
+    place = parse("postgresql:///lab?password=s3c+ret%zz")
+    assert place.scrub('invalid percent-encoded token: "s3c+ret%zz"') == 'invalid percent-encoded token: "***"'
 
 
 def test_relative_and_absolute_files(lab_sqlite: str, monkeypatch: pytest.MonkeyPatch) -> None:

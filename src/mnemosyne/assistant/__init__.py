@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     from mnemosyne.settings import Settings
 
-__all__ = ["DECLINED", "Answer", "Assistant", "Options", "Step", "generate_sql", "signs_of"]
+__all__ = ["DECLINED", "Answer", "Assistant", "Options", "Step", "generate_sql", "not_a_question", "signs_of"]
 
 SPLIT = 0.5
 """Share of the candidates below which their readings are shown to the person."""
@@ -164,7 +164,7 @@ class Assistant:
     def ask(self, question: str, *, on_step: Callable[[Step], None] | None = None) -> Answer:
         """The answer to one question. `on_step` hears of every attempt as it happens. Raises EngineError."""
         started = time.perf_counter()
-        if problem := _not_a_question(question):
+        if problem := not_a_question(question):
             return Answer(question, "", "", None, problem, ())
         ground = self._ground(question)
         if ground.abstention is not None:
@@ -179,7 +179,7 @@ class Assistant:
         """(index, answer) for every question, in the order they finish; drafts are batched where the engine can."""
         fit: list[tuple[int, Grounded, prompt.Prompt]] = []
         for index, question in enumerate(questions):
-            if problem := _not_a_question(question):
+            if problem := not_a_question(question):
                 yield index, Answer(question, "", "", None, problem, ())
                 continue
             ground = self._ground(question)
@@ -475,7 +475,7 @@ def _words_of(sql: str) -> str:
     return " ".join(sql.split())
 
 
-def _not_a_question(question: str) -> str:
+def not_a_question(question: str) -> str:
     """Why the text cannot be asked, in words for a person; empty when it can."""
     if not question.strip():
         return "The question is empty."

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import codecs
+import contextlib
 import importlib
 import io
 import os
 import sys
 import threading
+from collections.abc import Iterator
 from typing import Any, NoReturn
 
 import click
@@ -34,6 +36,23 @@ VERBS: dict[str, str] = {
 `command`."""
 
 
+class _ReaderGone(Exception):
+    """Whoever read our output has stopped."""
+
+
+@contextlib.contextmanager
+def _noticing_readers() -> Iterator[None]:
+    """Say _ReaderGone for a broken pipe, which click and rich would turn into exit code 1, "no answer"."""
+    try:
+        yield
+    except BrokenPipeError:
+        raise _ReaderGone from None
+    except SystemExit as ended:
+        if isinstance(ended.__context__, BrokenPipeError):  # rich
+            raise _ReaderGone from None
+        raise
+
+
 class LazyGroup(click.Group):
     """A group that imports a verb's file only when the verb is used, so that `--help` is instant."""
 
@@ -53,6 +72,21 @@ class LazyGroup(click.Group):
         """The list of verbs, without importing any."""
         with formatter.section("Commands"):
             formatter.write_dl(list(VERBS.items()))
+
+    def make_context(
+        self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
+    ) -> click.Context:
+        """The options read, `--help` printed. Raises _ReaderGone beside click's own."""
+        with _noticing_readers():
+            return super().make_context(info_name, args, parent, **extra)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """What the verb gives back, all of it printed. Raises _ReaderGone beside the verb's own."""
+        with _noticing_readers():
+            code = super().invoke(ctx)
+            if sys.stdout is not None:
+                sys.stdout.flush()
+            return code
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -74,7 +108,7 @@ def group() -> None:
 
 def main(argv: list[str] | None = None) -> None:
     """Run the command line. Exit codes: 0 done, 1 no answer, 2 misuse or broken surroundings, 3 refused by the
-    guard, 130 interrupted."""
+    guard, 130 interrupted, 141 the reader of the output stopped early."""
     _spell_out()
     try:
         code: Any = group.main(args=argv, prog_name="mnemosyne", standalone_mode=False)
@@ -89,8 +123,8 @@ def main(argv: list[str] | None = None) -> None:
     except (click.Abort, KeyboardInterrupt):
         click.echo("\nmnemosyne: interrupted.", err=True)
         _leave(130)
-    except BrokenPipeError:
-        sys.stderr.close()
+    except _ReaderGone:
+        _drop_output()
         sys.exit(141)
     except OSError as error:  # a full disk, a folder that may not be written
         click.echo(
@@ -120,6 +154,14 @@ def _spell_out() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="mnemosyne.spelt")
+
+
+def _drop_output() -> None:
+    """Send what is still to be written nowhere, so that writing it at the end does not fail once more."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError, AttributeError):  # closed, or no file
+            os.dup2(nowhere, stream.fileno())
 
 
 def _leave(code: int) -> NoReturn:

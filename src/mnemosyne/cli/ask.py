@@ -75,7 +75,7 @@ def command(
     Exit codes: 0 answered, 1 no answer, 2 misuse or broken surroundings, 3 refused by the guard.
     """
     from mnemosyne import settings
-    from mnemosyne.assistant import Assistant, Options
+    from mnemosyne.assistant import Assistant, Options, not_a_question
     from mnemosyne.databases import open_database
     from mnemosyne.databases.places import parse
     from mnemosyne.guard.policy import read_policy
@@ -104,6 +104,9 @@ def command(
         today=today.date() if today is not None else None,
     )
     out, err = console.stdout(), console.stderr()
+    if problem := not_a_question(text):
+        err.print(problem, style="yellow", markup=False, soft_wrap=True)
+        return 1
     if not downloading.is_here(model or chosen.model, chosen):
         open_database(url).close()  # a wrong password or a broken file is told before a gigabyte is fetched
     downloading.fetch(model or chosen.model, chosen)

@@ -18,7 +18,7 @@ OPENING = """# Command line
 Generated from the commands themselves by `make docs`; a test compares.
 
 Exit codes of every command: 0 done, 1 no answer, 2 misuse or broken surroundings, 3 refused by the
-guard, 130 interrupted.
+guard, 130 interrupted, 141 the reader of the output stopped early.
 """
 
 

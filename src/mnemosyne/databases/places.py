@@ -6,7 +6,7 @@ import difflib
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlencode, urlsplit, urlunsplit
+from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlencode, urlsplit
 
 from mnemosyne.errors import DatabaseError, DatabaseNotFound, DatabaseUnreadable
 from mnemosyne.guard.query import Dialect
@@ -22,6 +22,9 @@ _KINDS: dict[str, Dialect] = {
 _NAMES: dict[Dialect, str] = {"sqlite": "SQLite", "duckdb": "DuckDB", "postgres": "PostgreSQL"}
 _SECRETS = {"password", "sslpassword", "passfile"}
 _EXAMPLES = "URLs: sqlite:///lab.db, sqlite:////data/lab.db, duckdb:///lab.duckdb, postgresql://user@host:5432/lab."
+_ENCODED = (
+    "Special characters of a name or password must be percent-encoded: / is %2F, : is %3A, @ is %40. " + _EXAMPLES
+)
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -40,7 +43,8 @@ class Place:
     def scrub(self, message: str) -> str:
         """A message without the password, should a library have quoted the URL in it."""
         parts = urlsplit(self.conninfo)
-        secrets = [parts.password or "", *(text for key, text in parse_qsl(parts.query) if key in _SECRETS)]
+        pairs = (pair.partition("=") for pair in parts.query.split("&"))  # as they stand: libpq knows no + for a space
+        secrets = [parts.password or "", *(text for key, _, text in pairs if unquote(key) in _SECRETS)]
         for secret in sorted({form for each in secrets if each for form in (each, unquote(each))}, key=len):
             message = message.replace(secret, "***")
         return message
@@ -139,8 +143,12 @@ def _files_hint(folder: Path, name: str) -> str:
 
 
 def _server_place(text: str) -> Place:
+    """The place of a PostgreSQL URL. Raises DatabaseError, which quotes nothing that may be part of a password."""
     rest = text.partition("://")[2]
     address, slash, path = rest.partition("/")
+    early, at, _ = _before_values(rest).rpartition("@")
+    if at and "/" in early and ":" in early:
+        raise DatabaseError("The PostgreSQL URL has no meaning: a slash stands before its @.", hint=_ENCODED)
     user, at, host = address.rpartition("@")
     name, colon, password = user.partition(":")
     if at:
@@ -148,14 +156,32 @@ def _server_place(text: str) -> Place:
         user = quote(unquote(name), safe="") + colon + quote(unquote(password), safe="")
     try:
         parts = urlsplit(f"postgresql://{user}{at}{host}{slash}{path}")
+    except ValueError:
+        raise DatabaseError("The PostgreSQL URL has no meaning: its host cannot be read.", hint=_ENCODED) from None
+    try:
         _ = parts.port if "," not in host else 0
-    except ValueError as error:
-        raise DatabaseError(f"The PostgreSQL URL has no meaning: {error}.", hint=_EXAMPLES) from None
-    return Place("postgres", without_password(parts), conninfo=urlunsplit(parts))
+    except ValueError:
+        raise DatabaseError(
+            "The PostgreSQL URL has no meaning: its port is not a number up to 65535.", hint=_ENCODED
+        ) from None
+    return Place("postgres", without_password(parts), conninfo=joined(parts))
+
+
+def _before_values(rest: str) -> str:
+    """The URL up to the first value of its parameters: the @ of an address is never later."""
+    path, mark, parameters = rest.partition("?")
+    return path + mark + parameters.partition("=")[0]
+
+
+def joined(parts: SplitResult) -> str:
+    """The URL of the parts. `urlunsplit` would drop the // of one without a host, which libpq then cannot read."""
+    query = f"?{parts.query}" if parts.query else ""
+    fragment = f"#{parts.fragment}" if parts.fragment else ""
+    return f"{parts.scheme}://{parts.netloc}{parts.path}{query}{fragment}"
 
 
 def without_password(parts: SplitResult) -> str:
     """The URL without its password, in the user part or among the parameters."""
     user, at, host = parts.netloc.rpartition("@")
     query = urlencode([(key, value) for key, value in parse_qsl(parts.query) if key not in _SECRETS], quote_via=quote)
-    return urlunsplit((parts.scheme, user.partition(":")[0] + at + host, parts.path, query, ""))
+    return joined(parts._replace(netloc=user.partition(":")[0] + at + host, query=query, fragment=""))

@@ -12,10 +12,7 @@ from mnemosyne.schema import Column, ForeignKey, Schema, Table
 _TABLES = """
     SELECT name, type, sql FROM sqlite_master
     WHERE type IN ('table', 'view') AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' ORDER BY rowid"""
-_COLUMNS = """
-    SELECT m.name, c.name, c.type, c."notnull", c.pk, c.hidden
-    FROM sqlite_master m JOIN pragma_table_xinfo(m.name) c
-    WHERE m.type IN ('table', 'view') ORDER BY m.rowid, c.cid"""
+_COLUMNS = 'SELECT name, type, "notnull", pk, hidden FROM pragma_table_xinfo(?) ORDER BY cid'
 _KEYS = """
     SELECT m.name, k.id, k."table", k."from", k."to"
     FROM sqlite_master m JOIN pragma_foreign_key_list(m.name) k
@@ -23,11 +20,9 @@ _KEYS = """
 
 
 def introspect(connection: sqlite3.Connection) -> Schema:
-    """Every table and view. Raises sqlite3.Error, DatabaseUnreadable when there is none."""
+    """Every table and view that SQLite can read. Raises sqlite3.Error, DatabaseUnreadable when there is none."""
     listed = connection.execute(_TABLES).fetchall()
-    columns = defaultdict(list)
-    for table, *column in connection.execute(_COLUMNS):
-        columns[table].append(column)
+    columns = {name: _columns(connection, name, kind) for name, kind, _ in listed}
     keys: dict[str, dict[int, list[tuple[str, str, str | None]]]] = defaultdict(lambda: defaultdict(list))
     for table, number, target, source, referred in connection.execute(_KEYS):
         keys[table][number].append((target, source, referred))
@@ -41,6 +36,16 @@ def introspect(connection: sqlite3.Connection) -> Schema:
     return Schema(tuple(_resolved(table, Schema(tuple(tables))) for table in tables))
 
 
+def _columns(connection: sqlite3.Connection, name: str, kind: str) -> list[tuple[object, ...]]:
+    """The columns of a table or view; none of a stale view, since what it reads is gone. Raises sqlite3.Error."""
+    try:
+        return connection.execute(_COLUMNS, (name,)).fetchall()
+    except sqlite3.OperationalError as error:
+        if kind == "view" and error.sqlite_errorcode == sqlite3.SQLITE_ERROR:  # not busy, damaged or out of memory
+            return []
+        raise
+
+
 def _is_shadow(name: str, listed: list[tuple[str, str, str | None]]) -> bool:
     """A table that a virtual table (full text search) keeps for itself."""
     virtual = (other for other, _, sql in listed if (sql or "").upper().startswith("CREATE VIRTUAL"))
@@ -51,7 +56,7 @@ def _table(
     name: str,
     kind: str,
     sql: str,
-    columns: list[list[object]],
+    columns: list[tuple[object, ...]],
     keys: dict[int, list[tuple[str, str, str | None]]],
 ) -> Table:
     described = _described(sql) if kind == "table" else None

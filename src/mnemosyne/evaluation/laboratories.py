@@ -13,11 +13,12 @@ from datetime import date
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import urlsplit
 
 from mnemosyne import lims
 from mnemosyne.databases import open_database
 from mnemosyne.databases.embedded import embedded_postgres
+from mnemosyne.databases.places import joined
 from mnemosyne.errors import EvaluationError, MissingExtra
 from mnemosyne.guard.query import Dialect
 from mnemosyne.lims.population import batches
@@ -114,7 +115,7 @@ def _on_server(server: str, database: str) -> str:
             f"The laboratories cannot be made on {opened.url}: {' '.join(str(error).split())}",
             hint="--server wants a user with the right to create databases (ALTER ROLE … CREATEDB).",
         ) from None
-    return urlunsplit(urlsplit(server)._replace(path=f"/{database}"))
+    return joined(urlsplit(server)._replace(path=f"/{database}"))
 
 
 def _is_filled(url: str) -> bool:
