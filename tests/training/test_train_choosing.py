@@ -51,11 +51,13 @@ def test_the_best_is_marked_and_patience_ends_the_run(tmp_path: Path) -> None:
     trainer, told = run(tmp_path, [3, 5, 4, 5, 4, 9, 9, 9], patience=3)
     assert [event.best for event in told] == [True, True, False, False, False]
     assert trainer.done == 5 < len(trainer.steps)
+    assert trainer.stopped == "stopped early at step 5 of 8: none of the last 3 measurements was better"
 
 
 def test_without_patience_every_step_is_taken_and_the_end_is_measured_once(tmp_path: Path) -> None:
     trainer, told = run(tmp_path, [1] * 8, patience=0)
     assert trainer.done == len(trainer.steps) == 8
+    assert not trainer.stopped
     assert [event.step for event in told] == list(range(1, 9))
 
 

@@ -227,3 +227,102 @@ def test_data_that_cannot_be_learned_from_are_named(
     assert done.exit_code
     assert message in str(done.exception)
     assert not (tmp_path / "run").exists()
+
+
+def test_a_run_that_ends_early_says_so_on_the_screen_and_in_its_record(
+    recipe_file: Path, mnemosyne: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mnemosyne.training.loop.better", lambda *_: False)
+    recipe_file.write_text(recipe_file.read_text().replace("minutes: 0", "minutes: 0, patience: 1"))
+    done = mnemosyne(recipe_file, "--out", tmp_path / "run")
+    assert done.exit_code == 0, done.output
+    said = "stopped early at step 2 of 3: none of the last 1 measurements was better"
+    assert said in done.output
+    assert json.loads((tmp_path / "run" / "run.json").read_text())["result"]["stopped_early"] == said
+
+
+def test_steps_of_a_single_schema_are_warned_of(recipe_file: Path, mnemosyne: Any, tmp_path: Path) -> None:
+    warning = "every step has one schema only, so other databases may be forgotten"
+    assert warning not in mnemosyne(recipe_file, "--dry-run").output
+    recipe_file.write_text(recipe_file.read_text().replace("  - path: general.jsonl\n", ""))
+    done = mnemosyne(recipe_file, "--dry-run")
+    assert done.exit_code == 0, done.output
+    assert done.output.count(warning) == 1
+
+
+@pytest.mark.parametrize("frame", ["shared-prefix", "trl", "grpo"])
+@pytest.mark.parametrize(
+    ("old", "new", "said", "hint"),
+    [
+        ("path: pairs.jsonl", "path: none.jsonl", r"No such file: .*none\.jsonl", "Check the path"),
+        ("valid.jsonl", "none.jsonl", r"No such file: .*none\.jsonl", "Check the path"),
+        ("path: general.jsonl", "path: general.jsonl.gz", "No such file", "mnemosyne.training.general --spider"),
+        ("general.jsonl", "sql-create-context.jsonl.gz", "No such file", "general --hub sql-create-context -o "),
+        ("mine.db", "none.db", r"There is no file .*none\.db", ""),
+    ],
+)
+def test_files_that_are_not_there_are_told_before_the_base_is_fetched(
+    recipe_file: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    frame: str,
+    old: str,
+    new: str,
+    said: str,
+    hint: str,
+) -> None:
+    from mnemosyne.errors import MnemosyneError
+    from mnemosyne.settings import Settings
+    from mnemosyne.training import recipe as recipes
+    from mnemosyne.training import run, trl_frame
+
+    changed = recipe_file.read_text().replace(old, new) + f"frame: {frame}\nselect: loss\n"
+    if frame == "grpo":
+        changed = changed.replace("group_size: 8", "group_size: 9")
+    elif frame == "trl" and new == "none.db":
+        pytest.skip("frame trl asks no database")
+    recipe_file.write_text(changed)
+    recipe = recipes.load(recipe_file)
+    monkeypatch.setattr("mnemosyne.training.base.prepare", lambda *_: pytest.fail("the base was fetched"))
+    monkeypatch.setattr("mnemosyne.training.trl_frame.check", lambda *_: None)
+    folder, settings = recipe_file.parent, Settings(home=tmp_path)
+
+    def begin() -> object:
+        if frame == "shared-prefix":
+            return run.prepare(recipe, folder, settings)
+        return trl_frame.train(recipe, folder, tmp_path / "run", settings)
+
+    with pytest.raises(MnemosyneError, match=said) as caught:
+        begin()
+    assert hint in caught.value.hint
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (
+            "CREATE TABLE t (a INTEGER);\n-- Pr\u00fcfung\n".encode("latin-1"),
+            r"odd\.sql, line 2: byte 0xfc is not UTF-8",
+        ),
+        (b"CREATE TABLE (a INTEGER);", r"schemas/odd\.sql: Line 1: "),
+    ],
+)
+def test_a_schema_that_cannot_be_read_is_named_by_its_file(small: Any, content: bytes, said: str) -> None:
+    from mnemosyne.datasets import Example
+    from mnemosyne.errors import MnemosyneError
+    from mnemosyne.training.data import Schemas
+
+    (small.folder / "schemas" / "odd.sql").write_bytes(content)
+    with pytest.raises(MnemosyneError, match=said) as caught:
+        Schemas(small.folder / "odd.jsonl").ddl(Example("1", "Q?", "SELECT 1", "odd"))
+    assert caught.value.hint
+
+
+def test_a_schema_in_a_row_that_cannot_be_read_is_named_by_the_row(tmp_path: Path) -> None:
+    from mnemosyne.datasets import Example
+    from mnemosyne.errors import SchemaError
+    from mnemosyne.training.data import Schemas
+
+    with pytest.raises(SchemaError, match=r"odd\.jsonl, schema of row-7: Line 1: "):
+        Schemas(tmp_path / "odd.jsonl").ddl(Example("row-7", "Q?", "SELECT 1", "CREATE TABLE (a INTEGER);"))

@@ -84,6 +84,35 @@ def test_what_may_change_is_noted(recipe: Recipe, prepare: Prepare, tmp_path: Pa
     }
 
 
+def test_a_torn_record_is_told_with_what_to_do_and_the_run_then_goes_on(
+    recipe: Recipe, prepare: Prepare, tmp_path: Path
+) -> None:
+    train(prepare(recipe), tmp_path)
+    record = tmp_path / "run.json"
+    record.write_text(record.read_text()[:200])
+    longer = prepare(replace(recipe, max_steps=2))
+    with pytest.raises(TrainingError, match=r"run\.json is no whole run record") as caught:
+        train(longer, tmp_path, resume=True)
+    assert f"mv {record} {record}.torn" in caught.value.hint
+    with pytest.raises(TrainingError, match=r"run\.json is no whole run record"):
+        run.export_newest(tmp_path)
+    record.rename(f"{record}.torn")
+    assert train(longer, tmp_path, resume=True)["sittings"][-1]["from_step"] == 1
+
+
+def test_a_run_that_finds_nothing_to_go_on_from_says_that_it_begins_anew(
+    recipe: Recipe, prepare: Prepare, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    prepared = prepare(recipe)
+    train(prepared, tmp_path, resume=True)
+    assert "checkpoints holds no checkpoint; the run begins anew at step 1" in caplog.text
+    caplog.clear()
+    for state in tmp_path.glob("checkpoints/step-*/state.json"):
+        state.write_text("{}")
+    assert train(prepared, tmp_path, resume=True)["sittings"][-1]["from_step"] == 0
+    assert "checkpoints holds no whole checkpoint, all are damaged; the run begins anew at step 1" in caplog.text
+
+
 def test_the_base_is_its_file_whatever_it_is_called(
     recipe: Recipe, prepare: Prepare, small: Any, tmp_path: Path
 ) -> None:

@@ -47,6 +47,9 @@ FAULTS = {
     "frame: grpo\ngroup_size: 1": ("line 6: frame grpo compares", ""),
     "validation: {path: v.jsonl, today: June}": ("line 5: today is 'June'; it is a day such as 2026-06-15.", ""),
     "start_from: null": ("line 5: start_from has no value.", "Leave the line out"),
+    "seed: -1": ("line 5: seed is -1; it lies between 0 and 18446744073709551615.", ""),
+    f"seed: {2**64}": ("line 5: seed is 18446744073709551616; it lies between 0 and 18446744073709551615.", ""),
+    f"frame: trl\nseed: {2**32}": ("line 6: seed is 4294967296; it lies between 0 and 4294967295.", ""),
     "rank: [": ("not YAML", ""),
     "name: \x07": ("line 5: not YAML (a character", ""),
     "? [rank, alpha]\n: 8": ("line 5: the name of a field is one word", ""),
@@ -86,9 +89,25 @@ def test_a_source_that_is_wrong_is_named_by_its_own_line() -> None:
         parse(GOOD.replace("path: pairs.jsonl", "{path: pairs.jsonl, weight: 0}"))
 
 
-def test_a_name_that_is_no_folder_is_refused() -> None:
-    with pytest.raises(RecipeError, match="line 1: name is 'a/b'; it becomes the name of the run folder"):
-        parse(GOOD.replace("name: mine", "name: a/b"))
+@pytest.mark.parametrize("name", ["a/b", "..", "."])
+def test_a_name_that_is_no_folder_is_refused(name: str) -> None:
+    with pytest.raises(RecipeError) as caught:
+        parse(GOOD.replace("name: mine", f"name: {name}"))
+    assert f"line 1: name is '{name}'; it becomes the name of the run folder" in str(caught.value)
+
+
+def test_the_largest_seed_is_one_that_torch_takes() -> None:
+    torch = pytest.importorskip("torch")
+    torch.Generator().manual_seed(parse(GOOD + f"seed: {2**64 - 1}\n").seed)
+
+
+def test_recipes_of_one_schema_have_a_line_for_general_rows_to_take_in() -> None:
+    from mnemosyne.synthesis.own import RECIPE
+
+    for text in ((recipes.SHIPPED / "your-lims.yaml").read_text(), RECIPE.format(name="zoo")):
+        assert "python -m mnemosyne.training.general --spider" in text
+        with_general = parse(text.replace("  # - {path: general", "  - {path: general"))
+        assert with_general.data == (*parse(text).data, Source("general.jsonl.gz", weight=0.5))
 
 
 def test_a_recipe_that_is_not_there_names_the_nearest_one() -> None:

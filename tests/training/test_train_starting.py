@@ -132,6 +132,49 @@ def test_what_is_no_adapter_is_said_with_what_to_do(recipe: Recipe, tmp_path: Pa
         starting.find(recipe, tmp_path / "recipes", settings)
 
 
+def test_a_torn_adapter_config_is_an_error_that_names_it(recipe: Recipe, tmp_path: Path) -> None:
+    config = tmp_path / "recipes" / "old" / "adapter_config.json"
+    for text in (config.read_text()[:40], "[]", '{"lora_alpha": "many"}'):
+        config.write_text(text)
+        with pytest.raises(TrainingError, match=r"old/adapter_config\.json ") as caught:
+            starting.read(config.parent)
+        assert "Is " in caught.value.hint
+
+
+def test_an_adapter_gguf_without_alpha_is_an_error_that_names_it(tmp_path: Path) -> None:
+    import gguf
+
+    writer = gguf.GGUFWriter(str(tmp_path / "a.gguf"), "qwen2")
+    writer.add_type("adapter")
+    writer.add_string("adapter.type", "lora")
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    with pytest.raises(TrainingError, match=r"a\.gguf does not say its alpha") as caught:
+        starting.read(tmp_path / "a.gguf")
+    assert "Convert the adapter again" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "said"),
+    [
+        ("recipe.yaml", "alpha: 8.0\ndata: [", r"recipe\.yaml cannot be read"),
+        ("recipe.yaml", "name: tiny\n", r"recipe\.yaml does not say the alpha"),
+        ("run.json", '{"recipe": {', r"run\.json is no whole run record"),
+    ],
+)
+def test_a_torn_file_beside_a_checkpoint_is_an_error_that_names_it(
+    tmp_path: Path, name: str, text: str, said: str
+) -> None:
+    trainer = tiny.trainer(tmp_path, tiny.rows(20, 2))
+    saved = trainer.save()
+    (tmp_path / name).write_text(text)
+    with pytest.raises(TrainingError, match=said) as caught:
+        starting.read(saved)
+    assert "back" in caught.value.hint
+
+
 def test_an_adapter_that_does_not_fit_its_base_is_refused(tmp_path: Path) -> None:
     small = lora.tensors(tiny.trainer(tmp_path, tiny.rows(20, 2), rank=2).model)
     large = tiny.trainer(tmp_path, tiny.rows(20, 2), rank=4)

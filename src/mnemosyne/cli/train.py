@@ -92,7 +92,9 @@ def command(
         return 0
     if from_samples and not dry_run:
         from mnemosyne.cli import train_samples
+        from mnemosyne.training import data
 
+        data.need_files(wanted, folder)
         judge = _judge(wanted, out, populations=3, skip=True) if wanted.validation else None
         wanted = train_samples.with_samples(wanted, folder, out, judge, n=from_samples, questions=sample_questions)
     if wanted.frame != "shared-prefix":
@@ -116,9 +118,11 @@ def _train(recipe: Recipe, folder: Path, out: Path, resume: bool) -> int:
     prepared = run.prepare(recipe, folder, load_settings())
     err = console.stderr()
     _say_too_long(prepared)
+    _say_one_schema(prepared)
     judge = _judge(recipe, out) if recipe.validation and recipe.validation.database else None
     with Screen(err, len(prepared.steps)) as screen:
         best = run.train(prepared, out, resume=resume, judge=judge, listen=screen)
+    _say_stopped(out)
     err.print(f"Adapter: {best / 'adapter.gguf'}", soft_wrap=True)
     err.print(f"Use it: mnemosyne ask --model {recipe.base}+{best / 'adapter.gguf'} …", soft_wrap=True)
     return 0
@@ -128,16 +132,20 @@ def _train_on_workers(
     recipe: Recipe, folder: Path, out: Path, settings: Settings, resume: bool, workers: int, address: str
 ) -> int:
     from mnemosyne.cli.train_progress import Screen
-    from mnemosyne.training import cluster, run
+    from mnemosyne.training import checkpoint, cluster, resuming, run
 
     prepared = run.prepare(recipe, folder, settings)
     _say_too_long(prepared)
+    _say_one_schema(prepared)
     err = console.stderr()
+    if resume and checkpoint.newest_path(out / "checkpoints") is None:  # what workers log is not seen here
+        err.print(resuming.anew(out), soft_wrap=True)
     with Screen(err, len(prepared.steps)) as screen:
         best = cluster.train(
             recipe, folder, out, settings,
             workers=workers, address=address, resume=resume, make_judge=_judge, listen=screen,
         )  # fmt: skip
+    _say_stopped(out)
     err.print(f"Adapter: {best / 'adapter.gguf'}", soft_wrap=True)
     return 0
 
@@ -147,6 +155,24 @@ def _say_too_long(prepared: Prepared) -> None:
     for part in prepared.loaded:
         for row, tokens in part.too_long:
             console.stderr().print(f"left out: {row} of {part.source.path} has {tokens:,} tokens (max_tokens {most:,})")
+
+
+def _say_one_schema(prepared: Prepared) -> None:
+    if all(step.schemas == 1 for step in prepared.steps):
+        console.stderr().print(
+            "every step has one schema only, so other databases may be forgotten: add general rows to data"
+            " (made by: python -m mnemosyne.training.general --spider SPIDER_FOLDER -o .)",
+            highlight=False,
+            soft_wrap=True,
+        )
+
+
+def _say_stopped(out: Path) -> None:
+    """Print why a run ended before its last step, as its record says."""
+    from mnemosyne.training import resuming
+
+    if why := resuming.facts(out).get("result", {}).get("stopped_early"):
+        console.stderr().print(why, highlight=False, soft_wrap=True)
 
 
 def _train_with_trl(recipe: Recipe, folder: Path, out: Path, resume: bool) -> int:
@@ -169,6 +195,7 @@ def _dry_run(recipe: Recipe, folder: Path) -> int:
     if recipe.start_from:
         run.find_start(prepared)
     found = estimate(prepared)
+    _say_one_schema(prepared)
 
     def spread(name: str, tokens: Spread) -> str:
         return f"{name:10} {tokens.mean:8.1f} {tokens.median:8,} {tokens.high:8,} {tokens.most:8,}"

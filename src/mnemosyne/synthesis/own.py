@@ -130,6 +130,9 @@ base: qwen2.5-coder-0.5b-instruct
 data:
   - path: pairs.jsonl.gz
   # - path: checked.jsonl.gz        # pairs that you wrote: mnemosyne synth … --check FILE
+  # General rows keep the model from forgetting other databases (docs/training.md). In this folder, make them with
+  #   python -m mnemosyne.training.general --spider SPIDER_FOLDER -o .
+  # - {{path: general.jsonl.gz, weight: 0.5}}
 # With questions of your own that training does not see, the best checkpoint is chosen by the rows of its answers:
 # validation: {{path: my-questions.jsonl, database: "sqlite:///my-lims.db", questions: 40, minutes: 20, patience: 4}}
 select: loss                        # with validation: execution

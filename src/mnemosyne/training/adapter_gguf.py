@@ -73,7 +73,7 @@ class GgufAdapter:
 
 
 def read_gguf(path: Path) -> GgufAdapter:
-    """Read an adapter. Raises TrainingError when the file is none."""
+    """Read an adapter. Raises TrainingError when the file is none, or does not say its alpha."""
     import gguf
     import torch
 
@@ -84,6 +84,11 @@ def read_gguf(path: Path) -> GgufAdapter:
     facts = {name: field.contents() for name, field in reader.fields.items() if name.startswith(_FACTS)}
     if facts.get("adapter.type") != "lora":
         raise TrainingError(f"{path} is a model, not an adapter.", hint="Name a run folder or an adapter.")
+    if "adapter.lora.alpha" not in facts:
+        raise TrainingError(
+            f"{path} does not say its alpha (adapter.lora.alpha).",
+            hint="Convert the adapter again; or name the PEFT folder that it was made from.",
+        )
     tensors = {}
     for tensor in reader.tensors:
         values = gguf.quants.dequantize(tensor.data, tensor.tensor_type)

@@ -114,12 +114,18 @@ def found(folder: Path) -> list[Path]:
 
 def newest(folder: Path) -> Checkpoint | None:
     """The newest whole checkpoint, None when there is none. Damaged ones are logged and passed over."""
+    path = newest_path(folder)
+    return load(path) if path else None
+
+
+def newest_path(folder: Path) -> Path | None:
+    """Where the newest whole checkpoint is, as `newest`."""
     for path in found(folder):
         damage = _damage(path)
         if damage:
             log.warning("checkpoint %s is damaged (%s): using the one before", path.name, damage)
             continue
-        return load(path)
+        return path
     return None
 
 

@@ -125,6 +125,8 @@ class Trainer:
         self.folder = folder
         self.done = 0
         self.hours = 0.0
+        self.stopped = ""
+        """Why the run ended before its last step, empty when it did not."""
         self.measurements: list[Measured] = []
         self.stretches: list[Stretch] = [Stretch(1, len(steps))]
         lora.attach(model, recipe.rank, recipe.alpha, recipe.targets, recipe.seed)
@@ -299,7 +301,11 @@ def run(trainer: Trainer, measure: Measure | None, listen: Listen) -> None:
             measured = saved = time.monotonic()
             stop = _impatient(trainer.measurements, validation.patience)
         if validation and validation.patience and peers.agree(stop):
-            log.info("no better measurement in the last %d: stopping early", validation.patience)
+            steps = f"step {trainer.done} of {len(trainer.steps)}"
+            trainer.stopped = (
+                f"stopped early at {steps}: none of the last {validation.patience} measurements was better"
+            )
+            log.info(trainer.stopped)
             return
     if measure is not None and not any(old.step == trainer.done for old in trainer.measurements):
         _measure(trainer, measure, listen)

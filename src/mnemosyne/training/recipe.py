@@ -47,14 +47,14 @@ class Validation:
     """Questions whose answers are generated and executed; the same ones each time."""
     database: str = ""
     """URL of the database that they are asked of, `lab` for a demo laboratory made for the run, empty: none, so
-    only the loss is measured."""
+    only the loss is measured. Frame `trl` asks none; frame `grpo` rewards by it."""
     today: str = ""
     """Day that CURRENT_DATE means in its queries, such as 2026-06-15; empty: that of the demo laboratory for `lab`,
     else the day on which the run is started."""
     minutes: float = 15.0
-    """Wall time between two measurements."""
+    """Wall time between two measurements (frame `shared-prefix`)."""
     patience: int = 0
-    """Stop after so many measurements without a better one; 0 never stops early."""
+    """Stop after so many measurements without a better one (frame `shared-prefix`); 0 never stops early."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,9 +122,9 @@ class Recipe:
     max_tokens: int = 2048
     """Tokens of a row at most; longer rows are listed and left out, never cut."""
     seed: int = 0
-    """Start of the adapters and order of the rows."""
+    """Start of the adapters and order of the rows: from 0, below 2^64 (frames `trl`, `grpo`: 2^32)."""
     checkpoint_minutes: float = 5.0
-    """Wall time between two checkpoints."""
+    """Wall time between two checkpoints (frame `shared-prefix`)."""
 
 
 def load(path: str | Path) -> Recipe:
@@ -286,7 +286,10 @@ def _check(recipe: Recipe, reader: _Reader, node: yaml.MappingNode) -> None:
     for name, (low, high) in _BOUNDS.items():
         if not low <= getattr(recipe, name) <= high:
             raise reader.fail(at[name], f"{name} is {getattr(recipe, name)}; it lies between {low:g} and {high:g}.")
-    if not recipe.name.strip() or "/" in recipe.name:
+    most = 2 ** (64 if recipe.frame == "shared-prefix" else 32) - 1  # what torch takes, and what numpy takes
+    if not 0 <= recipe.seed <= most:
+        raise reader.fail(at["seed"], f"seed is {recipe.seed}; it lies between 0 and {most}.")
+    if recipe.name.strip() in ("", ".", "..") or "/" in recipe.name:
         raise reader.fail(at["name"], f"name is {recipe.name!r}; it becomes the name of the run folder.")
     for name, low in (("questions", 1), ("minutes", 0), ("patience", 0)) if recipe.validation else ():
         if not getattr(recipe.validation, name) >= low:

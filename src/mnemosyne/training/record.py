@@ -49,6 +49,8 @@ class Record:
             "best": asdict(best) if best else None,
             "finished": now(),
         }
+        if trainer.stopped:
+            facts["result"]["stopped_early"] = trainer.stopped
         self._write(facts)
 
     def _facts(self, trainer: Trainer) -> dict[str, Any]:

@@ -30,9 +30,32 @@ FIXED = (
 
 
 def facts(out: Path) -> dict[str, Any]:
-    """The record of a run folder, empty when there is none."""
+    """The record of a run folder, empty when there is none. Raises TrainingError when it is torn."""
     path = out / "run.json"
-    return dict(json.loads(path.read_text())) if path.is_file() else {}
+    if not path.is_file():
+        return {}
+    try:
+        known = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:  # of JSON, or of the encoding
+        raise _torn(path, str(error)) from None
+    if not isinstance(known, dict) or not all(isinstance(known.get(name), dict) for name in ("recipe", "base")):
+        raise _torn(path, "recipe or base is missing")
+    if not {"name", "sha256"} <= known["base"].keys():
+        raise _torn(path, "the base's name or sha256 is missing")
+    return known
+
+
+def _torn(path: Path, why: str) -> TrainingError:
+    return TrainingError(
+        f"{path} is no whole run record: {why}.",
+        hint=f"Put a copy of it back; or move it away (mv {path} {path}.torn): checkpoints can be gone on from without it.",
+    )
+
+
+def anew(out: Path) -> str:
+    """What to say when `--resume` finds nothing in a run folder to go on from."""
+    what = "no whole checkpoint, all are damaged" if begun(out) else "no checkpoint"
+    return f"--resume: {out / 'checkpoints'} holds {what}; the run begins anew at step 1"
 
 
 def begun(out: Path) -> bool:

@@ -82,7 +82,11 @@ class Prepared:
 
 
 def prepare(recipe: Recipe, folder: Path, settings: Settings) -> Prepared:
-    """Read data and weights' names, make the schedule. `folder` is the recipe's. Raises the errors of each part."""
+    """Read data and weights' names, make the schedule. `folder` is the recipe's.
+
+    Files that are not there are told before weights are fetched. Raises the errors of each part.
+    """
+    data.need_files(recipe, folder)
     weights = base.prepare(recipe.base, settings)
     layers = int(weights.config["num_hidden_layers"])
     if recipe.frozen_layers >= layers:
@@ -112,6 +116,8 @@ def train(
     if peers.first and out.exists() and any(out.iterdir()) and not resume:
         raise TrainingError(f"{out} is not empty.", hint="--resume goes on there; --out names another folder.")
     begun = resume and resuming.begun(out)
+    if resume:
+        resuming.facts(out)  # a torn record is told before a model is loaded
     if begun:
         prepared = _as_begun(prepared, out)
     estimate.need_memory(prepared)
@@ -123,7 +129,10 @@ def train(
         log.warning("8-bit AdamW belongs to frame trl on an NVIDIA GPU; torch AdamW is used")
     model = base.load_model(prepared.base, recipe.precision)
     trainer = Trainer(model, recipe, prepared.steps, out, peers)
-    if not (resume and trainer.resume()) and recipe.start_from:
+    went_on = resume and trainer.resume()
+    if resume and not went_on and peers.first:
+        log.warning(resuming.anew(out))
+    if not went_on and recipe.start_from:
         lora.load(model, starting.tensors(start or find_start(prepared), recipe))
     del start  # the model has its own copy
     if not peers.first:
@@ -184,13 +193,16 @@ def export(trainer: Trainer, prepared: Prepared, folder: Path) -> None:
 
 
 def export_newest(run: Path) -> Path:
-    """Write RUN/last from the newest checkpoint of a run that has not ended; needs no weights and loads no model."""
+    """Write RUN/last from the newest checkpoint of a run that has not ended; needs no weights and loads no model.
+
+    Raises TrainingError, RecipeError.
+    """
     if not (run / "run.json").is_file():
         raise TrainingError(f"{run} is not a run folder: it holds no run.json.")
     saved = checkpoint.newest(run / "checkpoints")
     if saved is None:
         raise TrainingError(f"{run} holds no whole checkpoint yet.")
-    base = json.loads((run / "run.json").read_text())["base"]
+    base = resuming.facts(run)["base"]
     recipe = recipes.load(run / "recipe.yaml")
     _export(saved.adapter, recipe, base["name"], base["sha256"], saved.step, run / "last")
     return run / "last"

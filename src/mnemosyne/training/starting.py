@@ -20,7 +20,7 @@ import yaml
 from mnemosyne import weights
 from mnemosyne.errors import TrainingError, UnknownModel
 from mnemosyne.settings import Settings
-from mnemosyne.training import adapter_gguf
+from mnemosyne.training import adapter_gguf, resuming
 from mnemosyne.training.recipe import Recipe
 
 if TYPE_CHECKING:
@@ -89,11 +89,11 @@ def _peft(folder: Path) -> Start:
     tensors = _load(folder / "adapter_model.safetensors")
     config: dict[str, Any] = {}
     if (folder / "adapter_config.json").is_file():
-        config = json.loads((folder / "adapter_config.json").read_text(encoding="utf-8"))
+        config = _config(folder / "adapter_config.json")
     for name in ("use_dora", "use_rslora", "rank_pattern", "alpha_pattern"):
         if config.get(name):
             raise TrainingError(f"{folder} was made with PEFT's {name}; only plain LoRA can be gone on from.")
-    alpha = float(config["lora_alpha"]) if "lora_alpha" in config else None
+    alpha = _number(config["lora_alpha"], folder / "adapter_config.json") if "lora_alpha" in config else None
     return Start(folder, _rank(folder, tensors), alpha, str(config.get("base_model_name_or_path") or ""), "", tensors)
 
 
@@ -103,10 +103,41 @@ def _checkpoint(folder: Path) -> Start:
     run = folder.parent.parent
     alpha, base = None, {"name": "", "sha256": ""}
     if (run / "recipe.yaml").is_file():
-        alpha = float(yaml.safe_load((run / "recipe.yaml").read_text(encoding="utf-8"))["alpha"])
-    if (run / "run.json").is_file():
-        base = json.loads((run / "run.json").read_text(encoding="utf-8"))["base"]
+        alpha = _recipe_alpha(run / "recipe.yaml")
+    base |= resuming.facts(run).get("base", {})
     return Start(folder, _rank(folder, tensors), alpha, base["name"], base["sha256"], tensors)
+
+
+def _config(file: Path) -> dict[str, Any]:
+    try:
+        config = json.loads(file.read_text(encoding="utf-8"))
+    except ValueError as error:  # of JSON, or of the encoding
+        raise TrainingError(f"{file} cannot be read: {error}.", hint="Is it whole? Copy it again.") from None
+    if not isinstance(config, dict):
+        raise TrainingError(f"{file} is not the configuration of an adapter.", hint="Is it whole? Copy it again.")
+    return config
+
+
+def _recipe_alpha(file: Path) -> float:
+    """The alpha of a run's recipe; the other fields may be those of another version."""
+    try:
+        found = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        why = str(error).splitlines()[0]
+        raise TrainingError(f"{file} cannot be read: {why}.", hint=_AGAIN.format(file.name)) from None
+    if not isinstance(found, dict) or "alpha" not in found:
+        raise TrainingError(f"{file} does not say the alpha of its run.", hint=_AGAIN.format(file.name))
+    return _number(found["alpha"], file)
+
+
+_AGAIN = "Is it whole? Put the run's {} back; or name the run's best/ or last/ as start_from."
+
+
+def _number(alpha: object, file: Path) -> float:
+    try:
+        return float(alpha)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        raise TrainingError(f"{file} says alpha {alpha!r}, which is no number.", hint="Is the file whole?") from None
 
 
 def _load(file: Path) -> dict[str, Tensor]:

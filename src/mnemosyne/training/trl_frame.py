@@ -101,15 +101,21 @@ def _micro(recipe: Recipe, place: Place) -> int:
 def train(
     recipe: Recipe, folder: Path, out: Path, settings: Settings, *, resume: bool = False, judge: Judge | None = None
 ) -> Path:
-    """Train with SFTTrainer or GRPOTrainer as `recipe.frame` says; gives the folder of the adapter."""
+    """Train with SFTTrainer or GRPOTrainer as `recipe.frame` says; gives the folder of the adapter.
+
+    Raises TrainingError, MissingExtra, and the errors of data and weights.
+    """
     place = Place.here()
     check(recipe, place)
+    data.need_files(recipe, folder)
     if out.exists() and any(out.iterdir()) and not resume:
         raise TrainingError(f"{out} is not empty.", hint="--resume goes on there; --out names another folder.")
     out.mkdir(parents=True, exist_ok=True)
     name, source, sha256 = _source(recipe, settings)
     checkpoint = trl_watch.newest(out / "checkpoints") if resume else None
     saved = str(checkpoint) if checkpoint else None
+    if resume and not saved:
+        log.warning(resuming.anew(out))
     if resume and resuming.begun(out):
         resuming.need_same(out, recipe, folder, settings, name, sha256)
         resuming.need_same_data(out, recipe, trl_record.counted(recipe, folder))
