@@ -260,6 +260,24 @@ def test_the_settings_say_what_things_are_called_and_what_is_not_read(
     assert "Retailer" not in told(exclude_values="clients.*")
 
 
+def test_a_large_schema_is_shown_in_part_and_whole_when_that_is_wanted(
+    cli: CommandLine, lab_sqlite: str, tmp_path: Path
+) -> None:
+    ddl = "CREATE TABLE clients (client_id INTEGER, client_name TEXT);\n"
+    columns = ", ".join(f"reading_{number} NUMERIC" for number in range(40))
+    ddl += "\n".join(f"CREATE TABLE machine_{number} ({columns});" for number in range(40))
+    (tmp_path / "large.sql").write_text(ddl)
+    write(tmp_path / "q.jsonl", {"id": "a", "question": "count clients"})
+
+    def shown(*options: str) -> str:
+        assert predict(cli, tmp_path, "--schema", str(tmp_path / "large.sql"), *options).code == 0
+        return cli.engine.prompts[0].prefix  # type: ignore[union-attr]
+
+    assert "clients" in shown()
+    assert "machine_39" not in shown()
+    assert "machine_39" in shown("--no-linking")
+
+
 def test_the_mark_that_windows_puts_before_a_file_costs_no_question(
     cli: CommandLine, lab_sqlite: str, tmp_path: Path
 ) -> None:

@@ -83,7 +83,7 @@ def test_a_vote_is_judged_by_the_coefficients_of_votes(monkeypatch: pytest.Monke
     known = {False: dict.fromkeys(SIGNS, 0.0), True: dict.fromkeys(VOTED, 0.0) | {"agreement": 1.0}}
     monkeypatch.setattr(confidence, "_coefficients", lambda adapter_sha256, voted: known[voted])
     said = {}
-    for texts in ([DRAFT] * 4, [DRAFT, DRAFT, "SELECT 1", "SELECT 2"]):
+    for texts in ([DRAFT] * 4, [DRAFT, "SELECT 1", DRAFT, "SELECT 2"]):
         engine = ScriptedEngine(texts, adapter_sha256=ADAPTER)
         said[len(set(texts))] = told(engine, Options(votes=4))
     assert said[1] == pytest.approx(1 / (1 + np.exp(-2)))

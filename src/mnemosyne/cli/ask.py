@@ -45,6 +45,7 @@ if TYPE_CHECKING:
 )
 @click.option("--no-repair", is_flag=True, help="Do not give a failing query back to the model.")
 @click.option("--no-grounding", is_flag=True, help="Do not look up stored values.")
+@click.option("--no-linking", is_flag=True, help="Show the model a large schema whole, not the tables that it needs.")
 @click.option("--anyway", is_flag=True, help="Ask the model even when the words say that there is no answer.")
 @click.option("--policy", "policy_file", type=click.Path(path_type=Path), metavar="FILE",
               help="YAML file: the tables, columns and rows that may be read.")  # fmt: skip
@@ -62,6 +63,7 @@ def command(
     votes: int,
     no_repair: bool,
     no_grounding: bool,
+    no_linking: bool,
     anyway: bool,
     policy_file: Path | None,
     today: datetime | None,
@@ -100,6 +102,7 @@ def command(
         repairs=0 if no_repair else Options().repairs,
         run=not sql_only,
         grounding=not no_grounding,
+        linking=not no_linking,
         abstain=not anyway,
         today=today.date() if today is not None else None,
     )

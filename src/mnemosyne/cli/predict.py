@@ -58,6 +58,7 @@ class Line:
 )
 @click.option("--no-repair", is_flag=True, help="Do not give a failing query back to the model.")
 @click.option("--no-grounding", is_flag=True, help="Do not look up stored values.")
+@click.option("--no-linking", is_flag=True, help="Show the model a large schema whole, not the tables that it needs.")
 @click.option(
     "--dialect",
     type=click.Choice(("postgres", "sqlite", "duckdb")),
@@ -75,6 +76,7 @@ def command(
     votes: int,
     no_repair: bool,
     no_grounding: bool,
+    no_linking: bool,
     dialect: str | None,
     policy_file: Path | None,
     today: datetime | None,
@@ -109,6 +111,7 @@ def command(
         votes=votes,
         repairs=0 if no_repair else Options().repairs,
         grounding=not no_grounding,
+        linking=not no_linking,
         today=today.date() if today is not None else None,
     )
     partial = output.with_name(f".{output.name}.{_fingerprint(lines, name, options, dialect, policy, chosen)}.partial")
