@@ -98,7 +98,7 @@ class Answer:
     lacks: tuple[str, ...] = ()
     """What the question names and the query does not do, a sentence each; the person should look at these."""
     agreement: float | None = None
-    """Share of the candidates that gave this result, None without a vote."""
+    """Share of the candidates drawn that gave this result, None without a vote; a vote may end after half of them."""
     tables: tuple[str, ...] = ()
     """Tables that the model was shown of a larger schema; empty when it saw the whole."""
     understood: Understood | None = None
