@@ -29,6 +29,21 @@ SLOW = """WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i
 SELECT COUNT(*) FROM customers WHERE (SELECT MAX(i) FROM n) > 0"""
 
 
+def test_a_model_asks_for_no_more_cores_than_the_largest_node_has(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A task that wants more would wait for ever, and nobody would be told."""
+    from mnemosyne.evaluation.far_engine import _cores
+
+    class Nodes:
+        def __init__(self, *cores: float) -> None:
+            self._nodes = [{"Alive": True, "Resources": {"CPU": each}} for each in cores]
+
+        def nodes(self) -> list[dict[str, Any]]:
+            return [*self._nodes, {"Alive": False, "Resources": {"CPU": 64.0}}]
+
+    monkeypatch.setattr(os, "cpu_count", lambda: 8)
+    assert [_cores(Nodes(*cores)) for cores in ((2.0, 4.0), (16.0,), ())] == [4, 8, 8]
+
+
 def test_a_ray_that_cannot_start_is_said_in_words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its folder for temporary files is a file."""
     from mnemosyne.errors import EvaluationError

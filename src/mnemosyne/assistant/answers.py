@@ -21,7 +21,7 @@ class Options:
     repairs: int = 2
     """Further drafts at most after one that was refused or failed."""
     votes: int = 1
-    """Candidates to draw; above 1 the results are compared and the largest group wins."""
+    """Candidates at most; above 1 their results are compared and the best group wins, see `voting`."""
     temperature: float = 0.7
     """Of the candidates after the first, which is greedy, and of repairs once a greedy one repeated what failed."""
     max_tokens: int = 400

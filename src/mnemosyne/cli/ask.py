@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 )
 @click.option("--no-repair", is_flag=True, help="Do not give a failing query back to the model.")
 @click.option("--no-grounding", is_flag=True, help="Do not look up stored values.")
-@click.option("--no-linking", is_flag=True, help="Show the model a large schema whole, not the tables that it needs.")
+@click.option("--no-linking", is_flag=True, help="Show a large schema whole, not the tables that a question needs.")
 @click.option("--anyway", is_flag=True, help="Ask the model even when the words say that there is no answer.")
 @click.option("--policy", "policy_file", type=click.Path(path_type=Path), metavar="FILE",
               help="YAML file: the tables, columns and rows that may be read.")  # fmt: skip

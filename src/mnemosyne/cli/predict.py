@@ -58,7 +58,7 @@ class Line:
 )
 @click.option("--no-repair", is_flag=True, help="Do not give a failing query back to the model.")
 @click.option("--no-grounding", is_flag=True, help="Do not look up stored values.")
-@click.option("--no-linking", is_flag=True, help="Show the model a large schema whole, not the tables that it needs.")
+@click.option("--no-linking", is_flag=True, help="Show a large schema whole, not the tables that a question needs.")
 @click.option(
     "--dialect",
     type=click.Choice(("postgres", "sqlite", "duckdb")),

@@ -38,7 +38,7 @@ class Way:
     """How a model is used. Figures of different ways are never mixed."""
 
     votes: int = 1
-    """Candidates per question; above 1 the largest group of equal results answers."""
+    """Candidates per question at most; above 1 the best group of equal results answers."""
     repairs: int = 0
     """Further drafts at most after one that was refused or failed."""
     seed: int = 0
@@ -95,7 +95,7 @@ class Prediction:
     repairs: int = 0
     """Further drafts that were needed."""
     votes: int = 1
-    """Candidates drawn."""
+    """Candidates asked for; a vote may end after half of them."""
     agreement: float | None = None
     """Share of the candidates that gave the answer's result, None without a vote."""
     finish: str = "stop"
