@@ -7,7 +7,8 @@ Without --bench: all Spider training databases in one SQLite catalogue (737 tabl
 is called DATABASE_TABLE), asked the questions of the bench `spider`, whose databases no model of ours was trained on.
 Each question is asked three times, greedily and with nothing told: of the tables of its gold query alone (oracle), of
 its own database whole (own; for a schema of one's own that is the whole schema), and of what linking shows of the
-catalogue in --tokens (linked). Answers stay in the folder; called again it goes on.
+catalogue in --tokens (linked). With --repairs the assistant mends, and of a part its last repair sees more. Answers
+stay in the folder; called again it goes on.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ from mnemosyne.evaluation.predicting import Way, predict
 from mnemosyne.evaluation.running import judge_all, prepare
 from mnemosyne.evaluation.statistics import paired, share
 from mnemosyne.evaluation.workers import Workers
+from mnemosyne.grounding.question import LINKED_TOKENS
 from mnemosyne.schema import Schema, Table
 
 LIMITS = Limits(30, max_rows=100_000)
@@ -133,21 +135,21 @@ def shown(bench: Bench, schemas: Mapping[str, Schema]) -> Bench:
     )
 
 
-def arms(bench: Bench, owns: Mapping[str, Schema], tokens: int) -> Iterator[tuple[str, Bench, Way]]:
+def arms(bench: Bench, owns: Mapping[str, Schema], tokens: int, repairs: int = 0) -> Iterator[tuple[str, Bench, Way]]:
     """What each question is asked of."""
-    whole = next(iter(bench.schemas.values()))
-    yield "oracle", shown(bench, {example.id: oracle(example, whole) for example in bench.examples}), Way()
-    yield "own", shown(bench, {example.id: owns.get(example.id, whole) for example in bench.examples}), Way()
-    yield "linked", bench, Way(linked=tokens)
+    whole, alone = next(iter(bench.schemas.values())), Way(repairs=repairs)
+    yield "oracle", shown(bench, {example.id: oracle(example, whole) for example in bench.examples}), alone
+    yield "own", shown(bench, {example.id: owns.get(example.id, whole) for example in bench.examples}), alone
+    yield "linked", bench, Way(repairs=repairs, linked=tokens)
 
 
-def measure(engine: Engine, bench: Bench, owns: Mapping[str, Schema], tokens: int, folder: Path) -> None:
+def measure(engine: Engine, bench: Bench, owns: Mapping[str, Schema], tokens: int, repairs: int, folder: Path) -> None:
     """Ask, judge and print each arm, then linked against the others."""
     right: dict[str, list[bool]] = {}
     with Workers(2) as workers:
         prepare(bench, workers, LIMITS, say)
-        for name, asked, way in arms(bench, owns, tokens):
-            file = folder / f"{name}{tokens if name == 'linked' else ''}.jsonl"
+        for name, asked, way in arms(bench, owns, tokens, repairs):
+            file = folder / f"{name}{tokens if name == 'linked' else ''}{f'-repairs-{repairs}' * bool(repairs)}.jsonl"
             answers = predict(engine, asked, way, file, limits=LIMITS, progress=say)
             scores = judge_all(bench, {name: answers}, workers, LIMITS, say).scores[name]
             right[name] = [score.strict for score in scores]
@@ -173,7 +175,8 @@ def main() -> None:
     parser.add_argument("--database", action="append", default=[], help="population of --bench; may be repeated")
     parser.add_argument("--spider", type=Path, default=SPIDER)
     parser.add_argument("--questions", type=int, default=100)
-    parser.add_argument("--tokens", type=int, default=1_200)
+    parser.add_argument("--tokens", type=int, default=LINKED_TOKENS, help="shown at first (%(default)s)")
+    parser.add_argument("--repairs", type=int, default=0)
     parser.add_argument("--quick", action="store_true", help="12 questions")
     parser.add_argument("-o", "--output", type=Path, help="folder that keeps the answers")
     chosen = parser.parse_args()
@@ -191,7 +194,7 @@ def main() -> None:
             bench, owns = stack.enter_context(open_bench(str(chosen.bench), where, limit=count)), {}
         else:
             bench, owns = merged(chosen.spider, folder, count)
-        measure(engine, bench, owns, chosen.tokens, folder)
+        measure(engine, bench, owns, chosen.tokens, chosen.repairs, folder)
 
 
 if __name__ == "__main__":

@@ -348,6 +348,40 @@ def test_a_large_schema_is_narrowed_for_the_prompt_and_not_for_the_guard(laborat
     assert whole.ask("How many?").tables == ()
 
 
+def test_the_last_repair_sees_more_of_a_large_schema(laboratory: Database) -> None:
+    replies = iter(("SELECT no_such FROM clients", "SELECT none_such FROM clients", "SELECT COUNT(*) FROM worksheets"))
+    engine = ScriptedEngine(lambda prompt: next(replies))
+    options = Options(today=TODAY, whole_tokens=100, linked_tokens=150, wide_tokens=500)
+    answer = Assistant.over(engine, laboratory, options=options).ask("How many clients are there in each city?")
+    assert [step.kind for step in answer.steps] == ["draft", "repair", "repair"]
+    first, second, last = (prompt.prefix.count("CREATE TABLE") for prompt in engine.prompts)
+    assert first == second < last == len(answer.tables)
+    assert answer.ok
+
+
+def test_a_wide_part_that_does_not_fit_leaves_the_small_one(laboratory: Database) -> None:
+    options = Options(today=TODAY, whole_tokens=100, linked_tokens=150, wide_tokens=500, repairs=1)
+    shown = []
+    for context in (4_096, options.max_tokens + 200):
+        engine = ScriptedEngine(lambda prompt: "SELECT no_such FROM clients", context=context)
+        Assistant.over(engine, laboratory, options=options).ask("How many clients are there in each city?")
+        shown.append([prompt.prefix.count("CREATE TABLE") for prompt in engine.prompts])
+    [[first, last], [small, again]] = shown
+    assert small == again == first < last
+
+
+def test_a_model_that_repeats_itself_is_shown_more_greedily_whatever_the_temperature(laboratory: Database) -> None:
+    for temperature in (0.0, 0.7):
+        engine = ScriptedEngine(lambda prompt: "SELECT no_such FROM clients")
+        options = Options(
+            today=TODAY, whole_tokens=100, linked_tokens=150, wide_tokens=500, repairs=3, temperature=temperature
+        )
+        Assistant.over(engine, laboratory, options=options).ask("How many clients are there in each city?")
+        assert engine.prompts[-1].prefix.count("CREATE TABLE") > engine.prompts[0].prefix.count("CREATE TABLE")
+        assert engine.samplings[-1].temperature == 0
+        assert len(engine.prompts) == (3 if temperature == 0 else 4)
+
+
 def test_sql_for_a_schema_knows_the_lexicon_of_the_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from mnemosyne import generate_sql
 

@@ -223,3 +223,62 @@ def test_without_grounding_tables_are_chosen_all_the_same_and_no_help_denies_it(
     for command in (ask.command, predict.command):
         [option] = [one for one in command.params if one.name == "no_grounding"]
         assert "tables" not in str(option.to_info_dict()["help"])
+
+
+def test_tables_far_behind_the_most_wanted_are_left_out_however_much_room_there_is() -> None:
+    index = SchemaIndex(catalogue())
+    question = "How many samples did each client send?"
+    near, every = (index.link(question, 1_200, within=within) for within in (3.0, float("inf")))
+    assert {"samples", "clients"} <= names(near.schema) <= names(LAB)
+    assert names(near.schema) < names(every.schema)
+    assert not names(every.schema) <= names(LAB)
+    assert index.rank(question, within=3.0) == index.rank(question)[: len(index.rank(question, within=3.0))]
+
+
+def test_tables_beside_one_large_group_do_not_win_where_nothing_speaks_for_them() -> None:
+    """A large group is held back because it answers words by chance; that must not lift what answers none."""
+    hub = table("sample", "sample_id taken", primary="sample_id")
+    spokes = [
+        table(f"part_{n}", f"part_{n}_id sample_id", ForeignKey(("sample_id",), "sample", ("sample_id",)))
+        for n in range(60)
+    ]
+    orphans = [table(name, "at line") for name in ("schema_migrations", "audit_log", "alembic")]
+    index = SchemaIndex(Schema((*orphans, hub, *spokes)))
+    for question in ("How many samples?", "Samples without any known thing"):
+        linked = index.link(question, 300, within=3.0)
+        assert "sample" in names(linked.schema)
+        assert not names(linked.schema) & {"schema_migrations", "audit_log", "alembic"}
+
+
+def test_without_keys_a_stored_value_does_not_hide_a_table_that_is_named() -> None:
+    bare = replace(catalogue(), tables=tuple(replace(t, foreign_keys=()) for t in catalogue().tables))
+    values = {("clients", "client_name"): 1.0}
+    assert names(
+        SchemaIndex(bare).link("How many samples did Highfield send?", 600, values=values, within=3.0).schema
+    ) >= {
+        "clients",
+        "samples",
+    }
+
+
+@pytest.mark.parametrize(("prefixed", "name"), [(True, "lims_parcel"), (False, "parcel_log")])
+def test_a_prefix_of_most_names_in_a_group_is_no_part_of_them_and_an_ending_is(prefixed: bool, name: str) -> None:
+    called = ("shed", "parcel", "farm") if prefixed else ("shed_log", "parcel_log", "parcel")
+    shed, *others = (f"lims_{word}" if prefixed else word for word in called)
+    keys = ForeignKey((f"{shed}_key",), shed, (f"{shed}_key",))
+    group = [table(shed, f"{shed}_key"), *(table(other, f"{shed}_key", keys) for other in others)]
+    index = SchemaIndex(Schema((*group, *(table(f"filler_{n}", "one two three") for n in range(30)))))
+    position = next(i for i, one in enumerate(index.schema.tables) if one.name == name)
+    assert index._is_named(position, {"parcel"}) is prefixed
+
+
+def test_a_model_sees_little_first_and_more_of_a_large_schema_in_its_last_repair() -> None:
+    grounder = Grounder(catalogue(), whole_tokens=1_000)
+    for question in ("How many samples did each client send?", "Orchards created in May", "Which museum?", "List it"):
+        grounded = grounder.ground(question)
+        assert estimate_tokens(grounded.ddl) <= 600 < estimate_tokens(grounded.wider) <= 1_200
+        first, wide = Schema.from_ddl(grounded.ddl), Schema.from_ddl(grounded.wider)
+        assert set(grounded.tables) == names(first) < names(wide) == set(grounded.wider_tables)
+        for shown in first.tables:
+            assert {c.name for c in shown.columns} <= {c.name for c in wide.table(shown.name).columns}
+    assert Grounder(LAB).ground("How many samples?").wider == ""

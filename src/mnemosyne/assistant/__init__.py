@@ -84,6 +84,7 @@ class Assistant:
             self.values,
             whole_tokens=self.options.whole_tokens,
             linked_tokens=self.options.linked_tokens,
+            wide_tokens=self.options.wide_tokens,
             words_of=self.schema,
             names=self.names,
         )
@@ -255,6 +256,8 @@ class Assistant:
             chosen, agreement = self._elected(question, ground, asked, chosen, hear)
         for step in self._repairs(question, ground, chosen):
             chosen = hear(step)
+        if ground.wider and 0 < self.options.repairs == sum(step.kind == "repair" for step in steps):
+            ground = ground.widened()  # what the last repair was shown
         for step in self._completed(question, ground, chosen):
             if self._is_nearer(question, ground, hear(step), chosen):
                 chosen = step
@@ -322,6 +325,7 @@ class Assistant:
 
         They are greedy until one repeats what failed. A greedy model would then say the same for ever, so the rest
         are drawn at the temperature of votes, each with a seed of its own. What failed once is not run again.
+        Where the model saw a part of the schema, the last one sees more of it.
         """
         tried = {_words_of(failed.sql): failed}
         if self.options.repairs and (mended := self._mended(failed)) is not None:
@@ -329,16 +333,21 @@ class Assistant:
             if not mended.repairable:
                 return
             tried[_words_of(mended.sql)] = mended
-        draw = self._greedy()
+        draw, stuck = self._greedy(), False
         for number in range(1, self.options.repairs + 1):
             if not failed.repairable:
                 return
-            asked = prompt.build(
-                ground.ddl, question, hints=ground.hints, attempt=prompt.Attempt(failed.sql, failed.problem)
-            )
-            if self._too_long(asked):
+            wide = ground.wider and number == self.options.repairs
+            if stuck and not wide:
+                continue
+            attempt = prompt.Attempt(failed.sql, failed.problem)
+            ways = [
+                prompt.build(d, question, hints=ground.hints, attempt=attempt) for d in (ground.wider, ground.ddl) if d
+            ]
+            asked = next((way for way in (ways if wide else ways[-1:]) if not self._too_long(way)), None)
+            if asked is None:
                 return
-            [completion] = self.engine.complete(asked, draw)
+            [completion] = self.engine.complete(asked, self._greedy() if wide else draw)
             known = tried.get(_words_of(prompt.extract_sql(completion.text)))
             if known is None:
                 failed = self._try("repair", completion)
@@ -347,8 +356,7 @@ class Assistant:
                 failed = replace(known, kind="repair", completion=completion)
                 draw = replace(draw, temperature=self.options.temperature, seed=self.options.seed + number)
             yield failed
-            if known is not None and self.options.temperature <= 0:
-                return
+            stuck = known is not None and self.options.temperature <= 0
 
     def _completed(self, question: str, ground: Grounded, answer: Step) -> Iterator[Step]:
         """A further draft of an answer that has no word of what the question names: mended, or written anew once."""

@@ -8,6 +8,7 @@ from typing import Literal
 
 from mnemosyne.engines import Completion
 from mnemosyne.grounding import Abstention, Understood
+from mnemosyne.grounding.question import LINKED_TOKENS, WIDE_TOKENS
 from mnemosyne.guard.query import Refusal, SafeQuery
 from mnemosyne.results import Failure, Result
 
@@ -36,8 +37,10 @@ class Options:
     """Choose the tables that a question needs from a schema of more than `whole_tokens`."""
     whole_tokens: int = 3_000
     """A schema of at most so many tokens of DDL is shown whole."""
-    linked_tokens: int = 1_200
-    """What is shown of a larger schema."""
+    linked_tokens: int = LINKED_TOKENS
+    """What is shown of a larger schema at most, and only the tables that come near the most wanted."""
+    wide_tokens: int = WIDE_TOKENS
+    """What the last repair is shown of it."""
     abstain: bool = False
     """Give back what the schema has nothing about or what can be read in several ways, instead of asking the model."""
     today: date | None = None

@@ -31,7 +31,7 @@ ENGINES = click.Choice(["postgres", "sqlite", "duckdb"])
 @click.option("--repair/--no-repair", default=False, help="Let the assistant mend refused and failing drafts.")
 @click.option("--grounding/--no-grounding", default=False, help="Tell the model which stored values a question means.")
 @click.option("--linking", type=click.IntRange(100), metavar="TOKENS",
-              help="Show at most so much of a schema: the tables that the question needs.")  # fmt: skip
+              help="Show so much of a schema: what the question needs. A last repair sees twice as much.")  # fmt: skip
 @click.option("--abstain/--no-abstain", default=False, help="Let the assistant give back what has no answer.")
 @click.option(
     "--limit", type=click.IntRange(0), default=0, help="Measure on this many questions, spread over the bench."

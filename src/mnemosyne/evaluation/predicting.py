@@ -50,7 +50,8 @@ class Way:
     abstain: bool = False
     """Whether the assistant may give a question back instead of answering it."""
     linked: int = 0
-    """Tokens of DDL that a larger schema is cut to, the tables that the question needs; 0 shows every schema whole."""
+    """Tokens of DDL that a larger schema is cut to, the tables that the question needs; 0 shows every schema whole.
+    A last repair sees twice as much."""
     words: str = ""
     """Digest of a person's own synonyms, lexicon and excluded columns where they are in force; empty for none."""
 
@@ -231,6 +232,7 @@ def _assisted(
         linking=way.linked > 0,
         whole_tokens=way.linked,
         linked_tokens=way.linked,
+        wide_tokens=2 * way.linked,
     )
     for example_schema, group in _by_schema(examples):
         schema = bench.schemas[example_schema]

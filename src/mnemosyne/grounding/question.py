@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from mnemosyne.grounding.laboratory import laboratory_terms, laboratory_words
@@ -17,6 +17,15 @@ from mnemosyne.grounding.terms import Said, Term, flags, said
 from mnemosyne.grounding.values import Mention, ValueIndex, told
 from mnemosyne.grounding.windows import Window, is_dated, windows
 from mnemosyne.schema import Schema
+
+LINKED_TOKENS = 600
+"""What a model is shown of a large schema at first. Small models take a neighbour of like name where they see more."""
+
+WIDE_TOKENS = 1_200
+"""What it is shown once it did not find there what it needs."""
+
+NEAR = 3.0
+"""How far behind the most wanted table, in the units of `SchemaIndex.rank`, another may lie to be shown at first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +44,16 @@ class Grounded:
     """Derived terms that it names; the model is not told of them, an answer is measured by them."""
     tables: tuple[str, ...] = ()
     """Tables that were chosen from a larger schema; empty when it goes in whole."""
+    wider: str = ""
+    """More of a schema of which `ddl` is a part, for a model that did not find there what it needs; else empty."""
+    wider_tables: tuple[str, ...] = ()
+    """Its tables."""
     abstention: Abstention | None = None
     """Why the question should be given back, None to answer it."""
+
+    def widened(self) -> Grounded:
+        """The same with the wider part in place of the first."""
+        return replace(self, ddl=self.wider, tables=self.wider_tables, wider="", wider_tables=())
 
 
 @dataclass
@@ -49,8 +66,10 @@ class Grounder:
     """Stored values; None to look none up."""
     whole_tokens: int = 3_000
     """A schema of at most so many tokens is shown whole, the same bytes for every question."""
-    linked_tokens: int = 1_200
-    """What is shown of a larger one."""
+    linked_tokens: int = LINKED_TOKENS
+    """What is shown of a larger one at most, and only the tables that come near the most wanted."""
+    wide_tokens: int = WIDE_TOKENS
+    """What is shown of it once that was not enough, however far a table lies behind."""
     words_of: Schema | None = None
     """The schema whose laboratory's words are known when `schema` is only the permitted part of it."""
     names: Names = field(default_factory=Names)
@@ -69,12 +88,16 @@ class Grounder:
         known = _lines(mentions, named) if hints else ()
         abstention = self.scope.judge(question) if abstain else None
         if not linking or estimate_tokens(self.ddl) <= self.whole_tokens:
-            return Grounded(self.ddl, known, mentions, named, terms, (), abstention)
+            return Grounded(self.ddl, known, mentions, named, terms, abstention=abstention)
         places = self.values.places(question) if self.values is not None else {}
         places |= {(mention.table, mention.column): 1.0 for mention in mentions}
-        part = self.index.link(question, self.linked_tokens, values=places).schema
-        tables = tuple(table.full_name for table in part.tables)
-        return Grounded(part.to_ddl(), known, mentions, named, terms, tables, abstention)
+        part = self.index.link(question, self.linked_tokens, values=places, within=NEAR).schema
+        room = max(self.wide_tokens, self.linked_tokens)
+        wide = self.index.link(question, room, values=places, first=part).schema
+        tables, more = (tuple(table.full_name for table in shown.tables) for shown in (part, wide))
+        return Grounded(
+            part.to_ddl(), known, mentions, named, terms, tables, wide.to_ddl(), more, abstention
+        )  # fmt: skip
 
     def hints(self, question: str) -> tuple[str, ...]:
         """What the model is told of a question, as `ground` gives it: training rows carry the same."""
