@@ -7,7 +7,7 @@
 
 Tables: all Spider training databases in one catalogue, each database a namespace; a question counts when
 every table of its gold query is in the linked part: the wide one, of 1,200 tokens, and the one shown first. Questions
-are those of the held-out databases, which no parameter was chosen on.
+are those of the held-out databases, on which the weights of the ranking were not fitted.
 """
 
 from __future__ import annotations
