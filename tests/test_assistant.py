@@ -357,6 +357,14 @@ def test_the_last_repair_sees_more_of_a_large_schema(laboratory: Database) -> No
     first, second, last = (prompt.prefix.count("CREATE TABLE") for prompt in engine.prompts)
     assert first == second < last == len(answer.tables)
     assert answer.ok
+    assert not any(prompt.lasting for prompt in engine.prompts), "a part is chosen for one question"
+
+
+def test_a_whole_schema_lasts(laboratory: Database) -> None:
+    engine = ScriptedEngine(lambda prompt: "SELECT no_such FROM clients")
+    Assistant.over(engine, laboratory, options=Options(today=TODAY)).ask("How many clients are there in each city?")
+    assert len(engine.prompts) > 1
+    assert all(prompt.lasting for prompt in engine.prompts)
 
 
 def test_a_wide_part_that_does_not_fit_leaves_the_small_one(laboratory: Database) -> None:
@@ -364,8 +372,9 @@ def test_a_wide_part_that_does_not_fit_leaves_the_small_one(laboratory: Database
     shown = []
     for context in (4_096, options.max_tokens + 200):
         engine = ScriptedEngine(lambda prompt: "SELECT no_such FROM clients", context=context)
-        Assistant.over(engine, laboratory, options=options).ask("How many clients are there in each city?")
+        answer = Assistant.over(engine, laboratory, options=options).ask("How many clients are there in each city?")
         shown.append([prompt.prefix.count("CREATE TABLE") for prompt in engine.prompts])
+        assert len(answer.tables) == shown[-1][-1], "the tables of an answer are those that its last draft was shown"
     [[first, last], [small, again]] = shown
     assert small == again == first < last
 

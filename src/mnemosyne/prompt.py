@@ -43,6 +43,8 @@ class Prompt:
     """System message and schema: the same bytes for every question about a schema."""
     tail: str
     """The question and what was added for it, up to the start of the answer."""
+    lasting: bool = True
+    """Whether other questions will have the same prefix. A part of a schema is chosen for one question alone."""
 
     @property
     def text(self) -> str:
@@ -60,12 +62,14 @@ class Attempt:
     """Why it did not work, one line."""
 
 
-def build(ddl: str, question: str, *, hints: Sequence[str] = (), attempt: Attempt | None = None) -> Prompt:
+def build(
+    ddl: str, question: str, *, hints: Sequence[str] = (), attempt: Attempt | None = None, lasting: bool = True
+) -> Prompt:
     """The prompt for one question about one schema.
 
     `ddl` is the canonical DDL (`Schema.to_ddl()`); `hints` are conditions on stored values, such as
-    `determinands.determinand_name = 'E. coli'`, one line each. Control tokens inside any of the
-    texts are taken apart, so no text can end its turn.
+    `determinands.determinand_name = 'E. coli'`, one line each; `lasting` is that of `Prompt`. Control tokens
+    inside any of the texts are taken apart, so no text can end its turn.
     """
     prefix = (
         f"<|im_start|>system\n{SYSTEM}{END}\n<|im_start|>user\n### Schema:\n{_tame(ddl.strip())}\n\n### Question:\n"
@@ -75,7 +79,7 @@ def build(ddl: str, question: str, *, hints: Sequence[str] = (), attempt: Attemp
         parts.append("### Values:\n" + "\n".join(f"- {_tame(hint)}" for hint in hints))
     if attempt is not None:
         parts.append(f"### Failed query:\n{_tame(attempt.sql.strip())}\n\n### Error:\n{_tame(attempt.error.strip())}")
-    return Prompt(prefix, "\n\n".join(parts) + f"{END}\n<|im_start|>assistant\n")
+    return Prompt(prefix, "\n\n".join(parts) + f"{END}\n<|im_start|>assistant\n", lasting)
 
 
 def answer(sql: str) -> str:

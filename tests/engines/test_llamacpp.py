@@ -105,6 +105,21 @@ class TestPrefixes:
         assert computed.text == from_file.text == without.text
         assert without.cached_tokens == 0
 
+    def test_parts_for_single_questions_do_not_push_a_schema_out(
+        self, tiny: Path, settings: Settings, prompt: Prompt
+    ) -> None:
+        with opened(tiny, settings) as engine:
+            engine.complete(prompt, SHORT)
+            [state] = (settings.home / "prefixes").glob("*.state")
+            assert engine._states is not None
+            engine._states.limit_bytes = 7 * state.stat().st_size // 2
+            for number in range(6):
+                engine.complete(build(f"{DDL}\n-- {number}", "How many?", lasting=False), SHORT)
+        assert 2 <= len(list(state.parent.glob("*.state"))) <= 3
+        with opened(tiny, settings) as engine:
+            [answer] = engine.complete(prompt, SHORT)
+            assert answer.cached_tokens == engine.count_tokens(prompt.prefix)
+
     def test_a_torn_state_is_computed_again(self, tiny: Path, settings: Settings, prompt: Prompt) -> None:
         with opened(tiny, settings) as engine:
             [whole] = engine.complete(prompt, SHORT)

@@ -127,6 +127,28 @@ def test_the_ones_used_longest_ago_go_first(states: PrefixStates) -> None:
     assert small.find("newest")
 
 
+def test_what_served_one_question_goes_before_anything_else(states: PrefixStates) -> None:
+    small = PrefixStates(states.folder, limit_bytes=35)
+    keep(small, "lasting", b"x" * 10)
+    os.utime(small.folder / "lasting.state", (1_700_000_000,) * 2)
+    for number in range(4):
+        small.keep(f"passing-{number}", lambda file: (small.folder / file).write_bytes(b"y" * 10), lasting=False)
+        assert small.find(f"passing-{number}", lasting=False), "its repairs read it again"
+        os.utime(small.folder / f"passing-{number}.state", (number, number))
+    assert {path.stem for path in small.folder.glob("*.state")} == {"lasting", "passing-2", "passing-3"}
+    keep(small, "another", b"x" * 20)
+    assert {path.stem for path in small.folder.glob("*.state")} == {"lasting", "another"}
+
+
+def test_using_what_served_one_question_does_not_make_it_last(states: PrefixStates) -> None:
+    for name, lasting in (("passing", False), ("lasting", True)):
+        states.keep(name, lambda file: (states.folder / file).write_bytes(b"state"), lasting=lasting)
+    os.utime(states.folder / "lasting.state", (1_700_000_000,) * 2)
+    states.find("passing", lasting=False)
+    ages = {path.stem: path.stat().st_mtime for path in states.folder.glob("*.state")}
+    assert ages["passing"] < ages["lasting"]
+
+
 def test_everything_that_changes_a_state_is_in_its_name() -> None:
     names = {
         key(MODEL, "1", "prefix"),

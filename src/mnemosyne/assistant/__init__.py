@@ -170,7 +170,7 @@ class Assistant:
         ground = self._ground(question)
         if ground.abstention is not None:
             return _given_back(question, ground, time.perf_counter() - started)
-        asked = prompt.build(ground.ddl, question, hints=ground.hints)
+        asked = _prompt(question, ground)
         if problem := self._too_long(asked):
             return Answer(question, "", "", None, problem, ())
         [draft] = self.engine.complete(asked, self._greedy())
@@ -184,7 +184,7 @@ class Assistant:
                 yield index, Answer(question, "", "", None, problem, ())
                 continue
             ground = self._ground(question)
-            asked = prompt.build(ground.ddl, question, hints=ground.hints)
+            asked = _prompt(question, ground)
             if ground.abstention is not None:
                 yield index, _given_back(question, ground, 0.0)
             elif problem := self._too_long(asked):
@@ -256,8 +256,8 @@ class Assistant:
             chosen, agreement = self._elected(question, ground, asked, chosen, hear)
         for step in self._repairs(question, ground, chosen):
             chosen = hear(step)
-        if ground.wider and 0 < self.options.repairs == sum(step.kind == "repair" for step in steps):
-            ground = ground.widened()  # what the last repair was shown
+        if any(step.wide for step in steps):
+            ground = ground.widened()
         for step in self._completed(question, ground, chosen):
             if self._is_nearer(question, ground, hear(step), chosen):
                 chosen = step
@@ -341,10 +341,8 @@ class Assistant:
             if stuck and not wide:
                 continue
             attempt = prompt.Attempt(failed.sql, failed.problem)
-            ways = [
-                prompt.build(d, question, hints=ground.hints, attempt=attempt) for d in (ground.wider, ground.ddl) if d
-            ]
-            asked = next((way for way in (ways if wide else ways[-1:]) if not self._too_long(way)), None)
+            ways = [_prompt(question, part, attempt) for part in ((ground.widened(), ground) if wide else (ground,))]
+            asked = next((way for way in ways if not self._too_long(way)), None)
             if asked is None:
                 return
             [completion] = self.engine.complete(asked, self._greedy() if wide else draw)
@@ -355,6 +353,7 @@ class Assistant:
             else:
                 failed = replace(known, kind="repair", completion=completion)
                 draw = replace(draw, temperature=self.options.temperature, seed=self.options.seed + number)
+            failed = replace(failed, wide=bool(wide) and asked is ways[0])
             yield failed
             stuck = known is not None and self.options.temperature <= 0
 
@@ -376,7 +375,7 @@ class Assistant:
                 yield mended
                 return
         attempt = prompt.Attempt(answer.sql, " ".join(lacks))
-        asked = prompt.build(ground.ddl, question, hints=ground.hints, attempt=attempt)
+        asked = _prompt(question, ground, attempt)
         if not self._too_long(asked):
             [completion] = self.engine.complete(asked, self._greedy())
             if _words_of(prompt.extract_sql(completion.text)) != _words_of(answer.sql):
@@ -461,6 +460,11 @@ def generate_sql(
     if answer.problem:
         raise AnswerRefused(answer.problem, hint="Ask with other words, or look at the schema.")
     return answer.sql
+
+
+def _prompt(question: str, ground: Grounded, attempt: prompt.Attempt | None = None) -> prompt.Prompt:
+    """The question as the model reads it; a part of the schema will not be read for another one."""
+    return prompt.build(ground.ddl, question, hints=ground.hints, attempt=attempt, lasting=not ground.tables)
 
 
 def _given_back(question: str, ground: Grounded, seconds: float) -> Answer:

@@ -61,6 +61,8 @@ class Step:
     """What the database said, None when nothing ran."""
     completion: Completion
     """Tokens, log-probabilities and time of the model."""
+    wide: bool = False
+    """Whether the model saw the wider part of a large schema."""
 
     @property
     def problem(self) -> str:

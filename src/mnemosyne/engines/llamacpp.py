@@ -149,7 +149,7 @@ class LlamaCppEngine:
             server = self._running()
             slot %= server.shape.slots
             tokens = server.tokenize(prompt.text)
-            self._ready(server, slot, prompt.prefix)
+            self._ready(server, slot, prompt)
             reply = server.complete(slot, tokens, _options(sampling, seed))
             return _completion(reply, time.perf_counter() - started)
 
@@ -162,17 +162,18 @@ class LlamaCppEngine:
                 "(more context takes more memory).",
             )
 
-    def _ready(self, server: LlamaServer, slot: int, prefix: str) -> None:
-        """Make `slot` hold `prefix`: already there, or from a file, or computed and then filed."""
-        name = key(self._model, f"{self._version}/{server.shape.slots}", prefix)  # a state fits one number of slots
+    def _ready(self, server: LlamaServer, slot: int, prompt: Prompt) -> None:
+        """Make `slot` hold the prefix: already there, or from a file, or computed and then filed."""
+        version = f"{self._version}/{server.shape.slots}"  # a state fits one number of slots
+        name = key(self._model, version, prompt.prefix)
         if self._held.get(slot) == name:
             return
         self._held.pop(slot, None)  # until this ends well
         if self._states is not None:
             with self._filling[name]:
-                if not ((file := self._states.find(name)) and server.restore(slot, file)):
-                    server.complete(slot, server.tokenize(prefix), {"n_predict": 0})
-                    self._states.keep(name, lambda file: server.save(slot, file))
+                if not ((file := self._states.find(name, prompt.lasting)) and server.restore(slot, file)):
+                    server.complete(slot, server.tokenize(prompt.prefix), {"n_predict": 0})
+                    self._states.keep(name, lambda file: server.save(slot, file), prompt.lasting)
         self._held[slot] = name
 
     def _spread(self, prompt: Prompt, sampling: Sampling) -> None:
@@ -182,7 +183,7 @@ class LlamaCppEngine:
             return
         with self._sharing.shared():
             server = self._running()
-            self._ready(server, 0, prompt.prefix)
+            self._ready(server, 0, prompt)
             server.complete(0, server.tokenize(prompt.text), {"n_predict": 0})
             for slot in server.copy(0, range(1, min(slots, sampling.n + 1))):
                 self._held[slot] = self._held[0]

@@ -2,8 +2,9 @@
 
 A state is what the model computed for a prefix: 12 KB a token at 0.5B, 28 KB at 1.5B. It is written
 once per (weights, adapter, library, prefix) and read back in milliseconds. The folder belongs to this
-user alone and its size is limited; the states used longest ago go first. The library aborts the whole
-process on a torn state, so each carries a sha256 which is checked before the library sees it.
+user alone and its size is limited; states of what was chosen for one question go first, then those used
+longest ago. The library aborts the whole process on a torn state, so each carries a sha256 which is checked
+before the library sees it.
 """
 
 from __future__ import annotations
@@ -24,6 +25,9 @@ SUFFIX = ".state"
 ABANDONED_SECONDS = 3600
 """Age of a temporary file whose writer is gone; writing one takes a fraction of a second."""
 
+PASSING_SECONDS = 10 * 365 * 86_400
+"""States that serve one question and its repairs look so much older than they are: all others outlive them."""
+
 
 def key(model: Model, library: str, prefix: str) -> str:
     """The name under which the state of `prefix` is kept."""
@@ -38,7 +42,7 @@ class PrefixStates:
         self.folder = folder
         self.limit_bytes = limit_bytes
 
-    def find(self, name: str) -> str | None:
+    def find(self, name: str, lasting: bool = True) -> str | None:
         """The file of a whole and unchanged state, None when there is none; a damaged one is deleted."""
         path = self.folder / f"{name}{SUFFIX}"
         try:
@@ -51,12 +55,13 @@ class PrefixStates:
             self.forget(name)
             return None
         with contextlib.suppress(OSError):
-            os.utime(path)  # used now: it goes last
+            _date(path, lasting)
         return path.name
 
-    def keep(self, name: str, write: Callable[[str], int]) -> None:
+    def keep(self, name: str, write: Callable[[str], int], lasting: bool = True) -> None:
         """Let `write` fill a temporary file of the folder, then make it visible and delete the oldest.
 
+        Where not `lasting` the state is of use to one question, and gives way to any that is.
         `write` gives the bytes that it wrote; a file with fewer is torn. A disk that is full costs the next
         process a prefill, not this one its answer.
         """
@@ -69,6 +74,7 @@ class PrefixStates:
                 sha256 = hashlib.file_digest(file, "sha256").hexdigest()
             os.chmod(temporary, 0o600)
             path.with_suffix(".sha256").write_text(sha256, encoding="ascii")
+            _date(temporary, lasting)
             temporary.replace(path)
             self._shrink(keep=path)
         except OSError:
@@ -101,6 +107,12 @@ class PrefixStates:
             if path != keep or size > self.limit_bytes:
                 self.forget(path.name.removesuffix(SUFFIX))
                 total -= size
+
+
+def _date(path: Path, lasting: bool) -> None:
+    """Mark a state as used now."""
+    now = time.time() - (0 if lasting else PASSING_SECONDS)
+    os.utime(path, (now, now))
 
 
 def open_states(settings: Settings) -> PrefixStates | None:
