@@ -3,13 +3,13 @@
     python benchmarks/confidence.py                                     # ask, judge, fit and print; writes nothing
     python benchmarks/confidence.py --model mnemosyne-1.5b --out signs.jsonl   # ask and judge
     python benchmarks/confidence.py --model mnemosyne-1.5b --votes 8 --out voted.jsonl
-    python benchmarks/confidence.py --fit signs.jsonl [voted.jsonl]     # fit and write
+    python benchmarks/confidence.py --fit signs.jsonl voted.jsonl …     # fit and write
     python benchmarks/confidence.py --plot docs/confidence.svg          # draw what is written
 
 With --fit, the fit is written to src/mnemosyne/data/grounding/confidence.json with its recipe and its reliability,
 which is measured by ten-fold cross-validation: no answer judges the coefficients that it made. Coefficients belong to
-the adapters that gave the answers, by sha256; answers of whole models can be printed and not written. Answers of one
-draft and voted ones are fitted apart; a fit replaces its own kind and leaves the other.
+the adapter that gave the answers, by sha256; answers of whole models can be printed and not written. Answers of one
+draft and voted ones are fitted apart; a fit replaces that of its kind and adapter and leaves the others.
 """
 
 from __future__ import annotations
@@ -33,7 +33,10 @@ TARGET = Path(__file__).parent.parent / "src" / "mnemosyne" / "data" / "groundin
 
 
 def ask(model: str, out: Path, limit: int, votes: int) -> None:
-    """Ask lab-dev and write, for each answer, its signs and whether its rows are those of the gold."""
+    """Ask lab-dev and write, for each answer, its signs and whether its rows are those of the gold.
+
+    What an interrupted run has written is not asked again.
+    """
     from mnemosyne import guard, lims, settings
     from mnemosyne.assistant import Assistant, Options, signs_of
     from mnemosyne.databases import open_database
@@ -42,8 +45,12 @@ def ask(model: str, out: Path, limit: int, votes: int) -> None:
     from mnemosyne.results import Result, same
 
     text = (files("mnemosyne.data") / "sets" / "lab-dev.jsonl").read_text(encoding="utf-8")
-    examples = [json.loads(line) for line in text.splitlines()][:limit]
-    with tempfile.TemporaryDirectory() as folder, out.open("w", encoding="utf-8") as sink:
+    known = [json.loads(line) for line in out.read_text(encoding="utf-8").splitlines()] if out.exists() else []
+    if any((row["model"], row["votes"]) != (model, votes) for row in known):
+        raise SystemExit(f"{out} holds answers of another model or with another number of votes.")
+    done = {row["id"] for row in known}
+    examples = [row for row in (json.loads(line) for line in text.splitlines()[:limit]) if row["id"] not in done]
+    with tempfile.TemporaryDirectory() as folder, out.open("a", encoding="utf-8") as sink:
         url = f"sqlite:///{folder}/lab.db"
         lims.create(url, seed=SEED, scale=0.5, today=TODAY)
         database = open_database(url)
@@ -113,21 +120,30 @@ def reliability(chances: np.ndarray, right: np.ndarray) -> dict[str, object]:
     }  # fmt: skip
 
 
-def fitted(paths: list[Path]) -> dict[str, dict[str, object]]:
-    """The coefficients that fit all judged answers, of each kind, with their recipe and reliability."""
+def fitted(paths: list[Path]) -> dict[str, list[dict[str, Any]]]:
+    """The coefficients that fit all judged answers, one fit for each kind and adapter, with recipe and reliability."""
     rows = [json.loads(line) for path in paths for line in path.read_text(encoding="utf-8").splitlines()]
-    kinds = {"single": [r for r in rows if r["votes"] == 1], "voted": [r for r in rows if r["votes"] > 1]}
-    return {kind: fitted_rows(found) for kind, found in kinds.items() if found}
+    groups: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    for row in rows:
+        groups.setdefault((_kind(row["votes"]), row.get("adapter_sha256") or ""), []).append(row)
+    found: dict[str, list[dict[str, Any]]] = {}
+    for (kind, _), group in groups.items():
+        found.setdefault(kind, []).append(fitted_rows(group))
+    return found
 
 
-def fitted_rows(rows: list[dict[str, Any]]) -> dict[str, object]:
-    """The same for answers of one kind."""
+def _kind(votes: int) -> str:
+    return "single" if votes == 1 else "voted"
+
+
+def fitted_rows(rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """The same for answers of one kind and one adapter."""
     inputs = np.array([row["inputs"] for row in rows])
     right = np.array([float(row["right"]) for row in rows])
     return {
         "coefficients": dict(zip(rows[0]["names"], (round(float(w), 4) for w in fit(inputs, right)), strict=True)),
         "recipe": {
-            "set": "lab-dev", "adapters": {row.get("adapter_sha256") or "": row["model"] for row in rows},
+            "set": "lab-dev", "model": rows[0]["model"], "adapter_sha256": rows[0].get("adapter_sha256") or "",
             "votes": rows[0]["votes"], "population": f"seed {SEED}, scale 0.5", "today": str(TODAY),
             "penalty": PENALTY, "script": "benchmarks/confidence.py",
         },
@@ -135,16 +151,19 @@ def fitted_rows(rows: list[dict[str, Any]]) -> dict[str, object]:
     }  # fmt: skip
 
 
-def write(found: dict[str, dict[str, Any]]) -> None:
-    """Put a fit in the place where the assistant reads it. Leaves the program when no adapter could have it."""
-    if any("" in one["recipe"]["adapters"] for one in found.values()):
+def write(found: dict[str, list[dict[str, Any]]]) -> None:
+    """Put fits in the place where the assistant reads them. Leaves the program when no adapter could have one."""
+    if any(not one["recipe"]["adapter_sha256"] for fits in found.values() for one in fits):
         raise SystemExit(
             "Some of these answers do not say which adapter gave them, so nothing was written: coefficients belong to "
             "an adapter's sha256. Ask again: --model ADAPTER --out signs.jsonl."
         )
     known = json.loads(TARGET.read_text(encoding="utf-8")) if TARGET.exists() else {}
+    for kind, fits in found.items():
+        again = {one["recipe"]["adapter_sha256"] for one in fits}
+        known[kind] = [one for one in known.get(kind, []) if one["recipe"]["adapter_sha256"] not in again] + fits
     temporary = TARGET.with_suffix(".tmp")
-    temporary.write_text(json.dumps(known | found, indent=2) + "\n", encoding="utf-8")
+    temporary.write_text(json.dumps(known, indent=2) + "\n", encoding="utf-8")
     temporary.rename(TARGET)
 
 
@@ -153,13 +172,12 @@ def plot(file: Path) -> None:
     from mnemosyne.evaluation import plots
 
     known = json.loads(TARGET.read_text(encoding="utf-8"))
-    names = {kind: ", ".join(one["recipe"]["adapters"].values()) for kind, one in known.items()}
-    rows = {kind: f"{names[kind]} ({'one draft' if kind == 'single' else 'votes'})" for kind in known}
     bins = {
-        rows[kind]: [
+        f"{one['recipe']['model']} ({'one draft' if kind == 'single' else 'votes'})": [
             {"said": 100 * b["said"], "right": 100 * b["right"], "n": b["n"]} for b in one["reliability"]["bins"]
         ]
-        for kind, one in known.items()
+        for kind, fits in known.items()
+        for one in fits
     }
     text = plots.reliability(list(bins), bins, said="confidence, %")
     file.write_text(

@@ -78,7 +78,7 @@ def test_the_confidence_benchmark_writes_nothing_unasked(
     monkeypatch.setattr(confidence, "TARGET", kept)
     monkeypatch.setattr("sys.argv", ["confidence.py"])
     confidence.main()
-    assert json.loads(capsys.readouterr().out)["single"]["reliability"]["answers"] == 40
+    assert json.loads(capsys.readouterr().out)["single"][0]["reliability"]["answers"] == 40
     assert not list(tmp_path.iterdir())
     assert not places[0].exists()
     monkeypatch.setattr("sys.argv", ["confidence.py", "--out", "signs.jsonl"])
@@ -95,13 +95,30 @@ def test_the_confidence_benchmark_writes_nothing_unasked(
     confidence.main()
     found = json.loads(kept.read_text())
     assert sorted(found) == ["single", "voted"]
-    assert all(one["recipe"]["adapters"] == {known: "lab"} for one in found.values())
-    assert (list(found["single"]["coefficients"]), list(found["voted"]["coefficients"])) == ([*SIGNS], [*VOTED])
+    assert [one["recipe"]["adapter_sha256"] for fits in found.values() for one in fits] == [known, known]
+    assert list(found["single"][0]["coefficients"]) == [*SIGNS]
+    assert list(found["voted"][0]["coefficients"]) == [*VOTED]
+    known = "cd" * 32
+    ask("small", Path("signs.jsonl"), 0, 1)
+    monkeypatch.setattr("sys.argv", ["confidence.py", "--fit", "signs.jsonl", "voted.jsonl"])
+    confidence.main()
+    again = json.loads(kept.read_text())
+    assert [one["recipe"]["model"] for one in again["single"]] == ["lab", "small"], "an adapter's fit leaves the others"
+    assert again["voted"] == found["voted"]
     monkeypatch.setattr("sys.argv", ["confidence.py", "--plot", "plot.svg"])
     confidence.main()
     drawn = Path("plot.svg").read_text()
     assert "lab" in drawn
     assert "confidence, %" in drawn
+
+
+def test_judged_answers_of_another_model_are_not_added_to(tmp_path: Path) -> None:
+    kept = tmp_path / "signs.jsonl"
+    kept.write_text(json.dumps({"id": "lab-dev-001", "model": "mnemosyne-0.5b", "votes": 1}) + "\n")
+    for model, votes in (("mnemosyne-1.5b", 1), ("mnemosyne-0.5b", 8)):
+        with pytest.raises(SystemExit, match="another model or with another number of votes"):
+            loaded("confidence").ask(model, kept, 150, votes)
+    assert len(kept.read_text().splitlines()) == 1
 
 
 @pytest.mark.parametrize("there", [True, False], ids=["with Spider", "without Spider"])

@@ -1,7 +1,7 @@
 """How likely an answer is right: a logistic regression over a few signs that every answer carries.
 
 Coefficients and the recipe that made them are package data (`data/grounding/confidence.json`);
-`benchmarks/confidence.py` makes them again from judged answers. They belong to the adapter whose sha256 the recipe
+`benchmarks/confidence.py` makes them again from judged answers. Each fit belongs to the adapter whose sha256 its recipe
 names. Not calibrated, no number: None.
 """
 
@@ -70,7 +70,6 @@ def _coefficients(adapter_sha256: str, voted: bool) -> Mapping[str, float]:
     file = files("mnemosyne.data") / "grounding" / "confidence.json"
     if not file.is_file():
         return {}
-    found = json.loads(file.read_text(encoding="utf-8")).get("voted" if voted else "single")
-    if found is None or adapter_sha256 not in found["recipe"]["adapters"]:
-        return {}
-    return {str(name): float(value) for name, value in found["coefficients"].items()}
+    fits = json.loads(file.read_text(encoding="utf-8")).get("voted" if voted else "single", [])
+    own = [fit["coefficients"] for fit in fits if fit["recipe"]["adapter_sha256"] == adapter_sha256]
+    return {str(name): float(value) for name, value in own[0].items()} if own else {}
