@@ -30,6 +30,8 @@ the guard refuses or the database rejects, is a value (`guard.Refusal`, `results
 
 from __future__ import annotations
 
+from importlib.util import find_spec
+
 
 class MnemosyneError(Exception):
     """What happened and why (`str(error)`), and what to do next (`error.hint`)."""
@@ -53,6 +55,12 @@ class MissingExtra(MnemosyneError):
             f"{purpose} needs the optional part '{extra}', which is not installed.",
             hint=f"In the folder of Mnemosyne: pip install -e '.[{extra}]'",
         )
+
+
+def need(extra: str, purpose: str, *modules: str) -> None:
+    """See that the modules of an optional part are there, before work begins that needs them. Raises MissingExtra."""
+    if any(find_spec(module) is None for module in modules):
+        raise MissingExtra(extra, purpose)
 
 
 class SchemaError(MnemosyneError):

@@ -98,10 +98,74 @@ def test_shipping_prints_the_entry_that_it_wrote(home: Tiny, tmp_path: Path, cap
     entry = {"kind": "model", "about": "", "file": "t.gguf", "bytes": 1, "sha256": home.base.sha256, "licence": "",
              "context": 2048}  # fmt: skip
     (tmp_path / "catalogue.json").write_text(json.dumps({"tiny-base": entry}))
-    assert release(str(home.run), "--base", "tiny-base", "--name", "lab", "--ship", str(tmp_path)) == 0
+    arguments = ("--base", "tiny-base", "--name", "lab", "--ship", str(tmp_path))
+    assert release(str(home.run), *arguments) == 2
+    assert "finished release" in capsys.readouterr().err
+    assert release(str(home.run), *arguments, "--unmeasured") == 0
     printed = json.loads(capsys.readouterr().out)
     assert printed["lab"]["local"] == "adapters/lab-q8_0.gguf"
     assert json.loads((tmp_path / "catalogue.json").read_text())["lab"] == printed["lab"]
+
+
+def test_a_finished_release_ships_the_very_file_that_was_measured(
+    home: Tiny, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    made, data = tmp_path / "made", tmp_path / "data"
+    data.mkdir()
+    arguments = ("--formats", "adapter-q8_0", "--probes", "0", "--unmeasured", "--name", "lab", "-o", str(made))
+    assert release(str(home.run), *arguments) == 0
+    base = json.loads((made / "release.json").read_text())["base"]["name"]
+    entry = {"kind": "model", "about": "", "file": "t.gguf", "bytes": 1, "sha256": home.base.sha256, "licence": "",
+             "context": 2048}  # fmt: skip
+    (data / "catalogue.json").write_text(json.dumps({base: entry}))
+    capsys.readouterr()
+    assert release(str(made), "--ship", str(data)) == 2
+    assert "was not measured" in capsys.readouterr().err
+    record = json.loads((made / "release.json").read_text())
+    record["measured"] = [{"form": "adapter-q8_0"}]
+    (made / "release.json").write_text(json.dumps(record))
+    making.write_sums(made)
+    assert release(str(made), "--ship", str(data)) == 0
+    printed = json.loads(capsys.readouterr().out)
+    assert printed["lab"]["sha256"] == record["files"]["adapter-q8_0"]["sha256"]
+    assert (data / "adapters" / "lab-q8_0.gguf").read_bytes() == (made / "lab-adapter-q8_0.gguf").read_bytes()
+    (made / "lab-adapter-q8_0.gguf").write_bytes(b"GGUF other")
+    assert release(str(made), "--ship", str(data)) == 2
+    assert "SHA256SUMS" in capsys.readouterr().err
+
+
+def test_what_cannot_be_measured_is_said_before_the_work(
+    home: Tiny, tmp_path: Path, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An hour later it would cost everything that was made."""
+    monkeypatch.setattr(making, "make", lambda *arguments: pytest.fail("it began"))
+    out = ("-o", str(tmp_path / "out"))
+    assert release(str(home.run), *out, "--measure", "lab-dve") == 2
+    assert "lab-dve" in capsys.readouterr().err
+    assert release(str(home.run), "-o", str(tmp_path / "a,b"), "--measure", "lab-dev") == 2
+    assert "comma" in capsys.readouterr().err
+    evaluation = tmp_path / "evaluation"
+    evaluation.mkdir()
+    assert release(str(home.run), *out, "--unmeasured", "--evaluation", str(evaluation)) == 2
+    assert "--unmeasured" in capsys.readouterr().err
+
+
+def test_a_part_that_is_not_installed_is_named(
+    home: Tiny, tmp_path: Path, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from mnemosyne import errors
+
+    monkeypatch.setattr(errors, "find_spec", lambda name: None if name == "peft" else True)
+    assert release(str(home.run), "-o", str(tmp_path / "out"), "--unmeasured") == 2
+    assert "pip install -e '.[release]'" in capsys.readouterr().err
+    monkeypatch.setattr(errors, "find_spec", lambda name: None if name == "matplotlib" else True)
+    assert release(str(home.run), "-o", str(tmp_path / "out"), "--measure", "lab-dev") == 2
+    assert "pip install -e '.[evaluate]'" in capsys.readouterr().err
+    monkeypatch.setattr(errors, "find_spec", lambda name: None if name == "torch" else True)
+    with pytest.raises(SystemExit) as left:
+        main(["train", "mnemosyne-0.5b", "--dry-run"])
+    assert left.value.code == 2
+    assert "pip install -e '.[train]'" in capsys.readouterr().err
 
 
 @pytest.mark.weights

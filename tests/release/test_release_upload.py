@@ -26,6 +26,9 @@ class Hub(ThreadingHTTPServer):
         self.url = f"http://127.0.0.1:{self.server_port}"
         self.files: dict[str, bytes] = {}
         self.large: dict[str, bytes] = {}
+        self.earlier: list[str] = []
+        self.deleted: set[str] = set()
+        self.header_errors: list[dict] = []
         self.repositories: list[dict] = []
         self.commits: list[str] = []
         self.tokens: set[str] = set()
@@ -50,7 +53,9 @@ class Handler(BaseHTTPRequestHandler):
             self.server.repositories.append(json.loads(data))
             return self.reply({"url": f"{self.server.url}/lab/tiny", "name": "lab/tiny", "id": "lab/tiny"})
         if path == "/api/validate-yaml":
-            return self.reply({"errors": [], "warnings": []})
+            return self.reply(
+                {"errors": self.server.header_errors, "warnings": []}, 400 * bool(self.server.header_errors) or 200
+            )
         if "/preupload/" in path:
             files = json.loads(data)["files"]
             modes = ("lfs" if file["path"].endswith((".gguf", ".safetensors")) else "regular" for file in files)
@@ -71,6 +76,10 @@ class Handler(BaseHTTPRequestHandler):
         self.reply({})
 
     def do_GET(self) -> None:
+        if "/tree/" in self.path:
+            return self.reply(
+                [{"type": "file", "path": path, "size": 1, "oid": "0" * 40} for path in self.server.earlier]
+            )
         self.reply({"error": "Repository not found"}, 404)
 
     def place(self, one: dict) -> dict:
@@ -82,6 +91,8 @@ class Handler(BaseHTTPRequestHandler):
             value = line["value"]
             if line["key"] == "file":
                 self.server.files[value["path"]] = base64.b64decode(value["content"])
+            if line["key"] == "deletedFile":
+                self.server.deleted.add(value["path"])
             if line["key"] == "lfsFile":
                 self.server.files[value["path"]] = self.server.large[value["oid"]]
         self.server.commits.append(lines[0]["value"]["summary"])
@@ -142,6 +153,33 @@ def test_a_release_arrives_whole_in_one_commit(stand_in: Hub, finished: Path) ->
     assert "Bearer hf_test" in stand_in.tokens
     [large] = stand_in.large
     assert large == hashlib.sha256((finished / "tiny-lab-q8_0.gguf").read_bytes()).hexdigest()
+
+
+@pytest.mark.filterwarnings("ignore:Use 'content=:DeprecationWarning")
+def test_weights_of_an_earlier_release_do_not_stay_beside_it(stand_in: Hub, finished: Path) -> None:
+    """One that failed its gate this time could be taken for a file of this release; what a person added stays."""
+    stand_in.earlier = [
+        "README.md", "tiny-lab-q8_0.gguf", "tiny-lab-q4_k_m.gguf", "model.safetensors", "photo.png", ".gitattributes",
+        "adapter/adapter_config.json", "adapter/adapter_model.safetensors",
+    ]  # fmt: skip
+    hub.upload(finished, "lab/tiny", endpoint=stand_in.url)
+    assert stand_in.deleted == {"tiny-lab-q4_k_m.gguf", "model.safetensors", "adapter/adapter_model.safetensors"}
+
+
+def test_a_header_that_the_hub_does_not_know_is_explained(stand_in: Hub, finished: Path) -> None:
+    stand_in.header_errors = [{"message": '"license" must be one of many'}]
+    with pytest.raises(ReleaseError, match="hub did not take"):
+        hub.upload(finished, "lab/tiny", endpoint=stand_in.url)
+    assert not stand_in.commits
+
+
+def test_an_error_without_words_is_named(finished: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(*arguments: object, **options: object) -> None:
+        raise ConnectionResetError
+
+    monkeypatch.setattr("huggingface_hub.HfApi.create_repo", fails)
+    with pytest.raises(ReleaseError, match="ConnectionResetError"):
+        hub.upload(finished, "lab/tiny", endpoint="http://127.0.0.1:9")
 
 
 @pytest.mark.parametrize("damage", ["changed", "missing", "added", "no sums"])

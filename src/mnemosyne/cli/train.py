@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from mnemosyne.cli import console
-from mnemosyne.errors import TrainingError
+from mnemosyne.errors import TrainingError, need
 
 if TYPE_CHECKING:
     from mnemosyne.datasets import Example
@@ -66,7 +66,7 @@ def command(
     """Fine-tune a model as RECIPE says: a YAML file, or the name of a shipped recipe.
 
     Writes a run folder with checkpoints, curves, a record, and the adapter for llama.cpp and for PEFT:
-    `mnemosyne ask --model BASE+RUN/best/adapter.gguf`.
+    `mnemosyne ask --model BASE+RUN/best/adapter.gguf`; `last/` for `best/` where the recipe has no validation.
     """
     from dataclasses import replace
 
@@ -75,6 +75,7 @@ def command(
     from mnemosyne.training.surroundings import prepare_process
 
     wanted = recipes.load(recipe)
+    need("train", "Training", "torch", "transformers", "gguf", "safetensors")
     if max_steps:
         wanted = replace(wanted, max_steps=max_steps)
     if workers:

@@ -6,10 +6,9 @@ import io
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from importlib.util import find_spec
 from typing import Any
 
-from mnemosyne.errors import MissingExtra
+from mnemosyne.errors import need
 
 PALETTE = ("#1f6f8b", "#d98e04", "#5b7f3a", "#8a5a9e", "#b3432b", "#3d5a80", "#7a6a53", "#c06c84")
 """One colour a system, told apart by people with any kind of colour vision, in this order."""
@@ -144,8 +143,7 @@ def reliability(
 
 def require() -> None:
     """See that plots can be drawn, before the work that they are to show. Raises MissingExtra."""
-    if find_spec("matplotlib") is None:
-        raise MissingExtra("evaluate", "A report with plots")
+    need("evaluate", "A report with plots", "matplotlib")
 
 
 def _figure(width: float, height: float) -> Any:

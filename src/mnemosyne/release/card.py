@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from importlib import resources
 from typing import Any
 
+from mnemosyne.errors import ReleaseError
 from mnemosyne.release import templates
 from mnemosyne.release.gates import Evaluation, weights_of
 
@@ -110,8 +111,13 @@ def _opening(release: Facts) -> str:
     return (
         f"Questions about a database to PostgreSQL, fine-tuned for laboratories. A low-rank adapter (rank "
         f"{adapter['rank']}, alpha {_number(adapter['alpha'])}, {_number(adapter['parameters'])} parameters) on "
-        f"`{base['name']}` (sha256 `{base['sha256']}`), trained on the dequantised weights of exactly that file. "
-        f"Made by Mnemosyne {release['version']}.\n"
+        f"`{base['name']}` (sha256 `{base['sha256']}`), "
+        + (
+            "trained on the dequantised weights of exactly that file. "
+            if base.get("sealed", True)
+            else "the base that was named for it: the adapter itself does not say on which file it was trained. "
+        )
+        + f"Made by Mnemosyne {release['version']}.\n"
     )
 
 
@@ -132,20 +138,21 @@ def _use() -> str:
 
 
 def _training(release: Facts, run: Facts) -> str:
+    """Data, settings and course of the run; a record of TRL's frames plans no steps and counts no rows left out."""
     if not run:
         return "## Training\n\nThis adapter came without its run record.\n"
     recipe, result = run["recipe"], run.get("result")
     told = {key: value for key, value in recipe.items() if key not in ("data", "validation")}
     settings = [(key, _plain(value)) for key, value in told.items()]
     data = [
-        (f"`{part['path']}`", _number(part["rows"]), f"`{part['fingerprint']}`", _number(len(part["too_long"])))
+        (f"`{part['path']}`", _number(part["rows"]), f"`{part['fingerprint']}`",
+         _number(len(part["too_long"])) if "too_long" in part else "–")
         for part in run["data"]
-    ]
+    ]  # fmt: skip
     weights = [(f"`{part['path']}`", _plain(part.get("weight")), _plain(part.get("cap"))) for part in recipe["data"]]
     text = (
         f"## Training data\n\n{_table(('file', 'rows', 'fingerprint', 'left out: too long'), data)}\n"
-        f"{_table(('file', 'weight', 'cap'), weights)}\n"
-        f"{_number(run['questions'])} questions in {_number(run['steps'])} optimizer steps were planned.\n\n"
+        f"{_table(('file', 'weight', 'cap'), weights)}\n" + _planned(run) + _before(recipe) + "\n"
         f"## Hyper-parameters\n\n{_table(('setting', 'value'), settings)}\n"
         f"## Run\n\nOn {run['machine']['processor']}, {_plain(run['machine']['cores'])} cores; "
         + ", ".join(f"{name} {version}" for name, version in run["versions"].items())
@@ -165,6 +172,32 @@ def _training(release: Facts, run: Facts) -> str:
     if release["adapter"]["step"] is not None:
         text += f" The released adapter is the one after step {_number(release['adapter']['step'])}."
     return text + "\n"
+
+
+def _planned(run: Facts) -> str:
+    if "questions" not in run or "steps" not in run:
+        return ""
+    return f"{_number(run['questions'])} questions in {_number(run['steps'])} optimizer steps were planned.\n"
+
+
+def _before(recipe: Facts) -> str:
+    """What the run went on from: its data are not in this run's record."""
+    start = recipe.get("start_from")
+    return (
+        f"The run went on from the adapter `{start}`, whose own training data are not listed here.\n" if start else ""
+    )
+
+
+def check(run: Facts) -> None:
+    """See that a card can be made of a run's record, before the work that it is to describe. Raises ReleaseError."""
+    try:
+        _training({"adapter": {"step": None}}, run)
+        _citation({"name": "", "version": ""}, run, [])
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ReleaseError(
+            f"The run's record is not whole: {type(error).__name__}, {error}.",
+            hint="Name the run.json of the run that made this adapter, or leave it out.",
+        ) from error
 
 
 def _results(evaluations: Sequence[Evaluation], own: set[str]) -> str:
@@ -206,7 +239,9 @@ def _results(evaluations: Sequence[Evaluation], own: set[str]) -> str:
 
 def _checks(release: Facts) -> str:
     parts = []
-    if release["measured"]:
+    if not release["measured"]:
+        parts.append("What each file loses against the unquantised weights was not measured.\n")
+    else:
         rows = [
             (one["form"], one["bench"], one["way"], _number(one["n"]), _number(round(one["ex"], 1)),
              _number(round(one["loss"], 1)))
@@ -214,14 +249,16 @@ def _checks(release: Facts) -> str:
         ]  # fmt: skip
         parts.append("Execution accuracy of each file, and what it loses against the first of them:\n")
         parts.append(_table(("file", "bench", "way", "n", "EX", "loss"), rows))
-    if release["parity"]:
+    if not release["parity"]:
+        parts.append("Greedy tokens of the files were not compared.\n")
+    else:
         agreed = [
             (one["form"], *(_number(count) for count in (one["probes"], one["same"], one["ties"], len(one["faults"]))))
             for one in release["parity"]
         ]
         parts.append("Greedy tokens against the adapter on its base in transformers:\n")
         parts.append(_table(("form", "probes", "the same", "differ at a tie", "differ"), agreed))
-    return "## Checks of this release\n\n" + "\n".join(parts) if parts else ""
+    return "## Checks of this release\n\n" + "\n".join(parts)
 
 
 def _licence(release: Facts) -> str:

@@ -8,6 +8,9 @@ from mnemosyne.datasets.hub import network_errors
 from mnemosyne.errors import ReleaseError
 from mnemosyne.release.making import sha256
 
+WEIGHTS = ("*.gguf", "*.safetensors", "*.safetensors.index.json", "adapter/*")
+"""Files of an earlier release that nobody may take for those of this one."""
+
 
 def check_sums(folder: Path) -> None:
     """Raise ReleaseError unless every file of the folder is as SHA256SUMS says, and listed there."""
@@ -27,6 +30,7 @@ def check_sums(folder: Path) -> None:
 def upload(folder: Path, repository: str, *, private: bool = True, endpoint: str | None = None) -> str:
     """Check the sums, make the repository when it is not there, upload the folder; the address of the commit.
 
+    Weights of an earlier release that this one does not have are deleted in the same commit; other files stay.
     The token comes from HF_TOKEN or from `hf auth login`. A new repository is private, so that a person
     looks before others do. Raises ReleaseError.
     """
@@ -39,21 +43,27 @@ def upload(folder: Path, repository: str, *, private: bool = True, endpoint: str
         LocalTokenNotFoundError,
         OSError,
         RuntimeError,
+        ValueError,  # a header of the card that the hub does not know
         *network_errors(),
     )
     api = HfApi(endpoint=endpoint)
     try:
         api.create_repo(repository, repo_type="model", private=private, exist_ok=True)
         done = api.upload_folder(
-            repo_id=repository, folder_path=folder, repo_type="model", commit_message=f"Release {folder.name}"
+            repo_id=repository,
+            folder_path=folder,
+            repo_type="model",
+            commit_message=f"Release {folder.name}",
+            delete_patterns=list(WEIGHTS),
         )
     except HFValidationError as error:
         raise ReleaseError(
             f"The model hub has no repository {repository!r}: {error}", hint="Name it OWNER/NAME."
         ) from error
     except expected as error:
+        said = str(error).strip() or type(error).__name__
         raise ReleaseError(
-            f"The model hub did not take {folder}: {str(error).strip().splitlines()[0]}",
+            f"The model hub did not take {folder}: {said.splitlines()[0]}",
             hint=f"Set HF_TOKEN to a token that may write to {repository}, then "
             f"`mnemosyne release {folder} --upload {repository}`: the release stays as it is.",
         ) from error

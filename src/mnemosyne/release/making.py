@@ -11,6 +11,7 @@ OUT/SHA256SUMS                 of all of these
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -18,15 +19,18 @@ import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from mnemosyne import __version__
-from mnemosyne.errors import ReleaseError
+from mnemosyne import __version__, locks
+from mnemosyne.errors import ReleaseError, UnknownModel
 from mnemosyne.release import card, gates, gguf_files, merging, ollama, parity
 from mnemosyne.release.adapters import Adapter
 from mnemosyne.settings import Settings
 from mnemosyne.training import adapter_gguf
 from mnemosyne.weights import Model
+
+if TYPE_CHECKING:
+    from mnemosyne.training.base import Base
 
 FORMATS = ("adapter-q8_0", "adapter-f16", "safetensors", "bf16", "q8_0", "q4_k_m")
 """What can be made, the smallest first."""
@@ -99,25 +103,43 @@ def make(adapter: Adapter, order: Order, out: Path, settings: Settings, tell: Te
         gates.reference_of(order.formats)
     if out.exists():
         raise ReleaseError(f"{out} exists already.", hint="A release is made whole: name a new folder.")
-    from mnemosyne.training import base as bases
-
     if not adapter.base:
         raise ReleaseError("This adapter does not say what its base is.", hint="Name it: --base NAME.")
-    prepared = bases.prepare(adapter.base, settings)
+    card.check(adapter.run)
+    prepared = _prepared(adapter.base, settings)
     if adapter.base_sha256 not in ("", prepared.sha256):
         raise ReleaseError(f"{adapter.base} is not the file that this adapter was trained on (its sha256 differs).")
+    merging.check_fit(adapter, merging.locate(prepared.folder))
     from mnemosyne.weights import resolve
 
     staging = out.parent / f".{out.name}.making"
-    shutil.rmtree(staging, ignore_errors=True)
-    staging.mkdir(parents=True)
-    try:
-        making = Making(adapter, resolve(adapter.base, settings), prepared.folder, order, staging)
-        record = _make(making, settings, tell)
-        os.rename(staging, out)
-    finally:
+    busy = ReleaseError(f"Another release into {out} is at work.", hint="Wait until it ends, or name another folder.")
+    lock = out.parent / f".{out.name}.lock"
+    with locks.alone(lock, busy):
         shutil.rmtree(staging, ignore_errors=True)
+        staging.mkdir(parents=True)
+        try:
+            making = Making(adapter, resolve(adapter.base, settings), prepared.folder, order, staging)
+            record = _make(making, settings, tell)
+            os.rename(staging, out)
+        finally:
+            shutil.rmtree(staging, ignore_errors=True)
+            with contextlib.suppress(OSError):
+                lock.unlink()
     return record
+
+
+def _prepared(base: str, settings: Settings) -> Base:
+    """The base's dense weights. Raises ReleaseError for one that is no file here, TrainingError, WeightsError."""
+    from mnemosyne.training import base as bases
+
+    try:
+        return bases.prepare(base, settings)
+    except UnknownModel as error:
+        raise ReleaseError(
+            f"The base {base!r} is neither in the catalogue nor a GGUF file here: {error}",
+            hint="A release goes onto a GGUF file: --base FILE.gguf, or a name of `mnemosyne models`.",
+        ) from error
 
 
 def need_plain(name: str) -> None:
@@ -146,7 +168,7 @@ def _make(making: Making, settings: Settings, tell: Tell) -> dict[str, Any]:
         "name": order.name,
         "version": __version__,
         "licence": order.licence,
-        "base": {"name": making.base.base, "sha256": making.base.sha256},
+        "base": {"name": making.base.base, "sha256": making.base.sha256, "sealed": bool(making.adapter.base_sha256)},
         "adapter": {
             "rank": making.adapter.rank,
             "alpha": making.adapter.alpha,

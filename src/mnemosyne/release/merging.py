@@ -27,17 +27,21 @@ def merge(adapter: Adapter, base: Path, out: Path, *, shard_bytes: int = SHARD_B
 
     `base` is a folder of dense weights that transformers reads. Raises ReleaseError when the adapter does not fit.
     """
+    from safetensors import SafetensorError
     from safetensors.torch import save_file
 
     places = locate(base)
-    _check_fit(adapter, places)
+    check_fit(adapter, places)
     out.mkdir(parents=True)
     shards = _plan(places, shard_bytes)
     index: dict[str, str] = {}
     for number, names in enumerate(shards, 1):
         file = "model.safetensors" if len(shards) == 1 else f"model-{number:05d}-of-{len(shards):05d}.safetensors"
         tensors = {name: merged(adapter, name, tensor) for name, tensor in _tensors(names, places)}
-        save_file(tensors, out / file, metadata={"format": "pt"})
+        try:
+            save_file(tensors, out / file, metadata={"format": "pt"})
+        except SafetensorError as error:  # what a full disk raises inside safetensors
+            raise ReleaseError(f"{out / file} cannot be written: {error}.", hint="Look at the disk.") from error
         index |= dict.fromkeys(names, file)
         del tensors
     if len(shards) > 1:
@@ -111,7 +115,8 @@ def _lora(name: str, part: str) -> str:
     return f"base_model.model.{name.removesuffix('.weight')}.lora_{part}.weight"
 
 
-def _check_fit(adapter: Adapter, places: Places) -> None:
+def check_fit(adapter: Adapter, places: Places) -> None:
+    """See that every matrix of the adapter belongs to one of the base's. Raises ReleaseError."""
     for name in adapter.tensors:
         layer = name.removeprefix("base_model.model.").split(".lora_")[0]
         place = places.get(f"{layer}.weight")

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any, Literal
 
 from mnemosyne.errors import ReleaseError
 from mnemosyne.release.adapters import Adapter
+from mnemosyne.release.hub import check_sums
 from mnemosyne.release.making import ADAPTER_BYTES, need_plain, sha256
 from mnemosyne.training import adapter_gguf
 
@@ -20,10 +22,12 @@ def ship(
     about: str,
     licence: str = "Apache-2.0",
     precision: Literal["f16", "q8_0"] = "q8_0",
+    made: Path | None = None,
 ) -> dict[str, Any]:
     """Write `data`/adapters/NAME-PRECISION.gguf, put it into `data`/catalogue.json, and give the entry by its name.
 
-    Both files appear whole. Raises ReleaseError when the file is larger than `ADAPTER_BYTES`.
+    `made` is the adapter's file of a finished release, which is copied as it is. Both files appear whole. Raises
+    ReleaseError when the file is larger than `ADAPTER_BYTES`, or when the adapter is not one of its base.
     """
     catalogue = data / "catalogue.json"
     entries: dict[str, Any] = json.loads(catalogue.read_text(encoding="utf-8"))
@@ -42,15 +46,21 @@ def ship(
             f"{file.name} would be {size / 1e6:.1f} MB; a shipped adapter has {ADAPTER_BYTES / 1e6:.0f} MB at most.",
             hint="Use q8_0, a lower rank, or fewer targets.",
         )
-    adapter_gguf.write_gguf(
-        file,
-        adapter.tensors,
-        alpha=adapter.alpha,
-        name=name,
-        base_name=adapter.base,
-        base_sha256=entries[adapter.base]["sha256"],
-        precision=precision,
-    )
+    if made is not None:
+        copied = file.with_name(f".{file.name}.partial")
+        copied.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(made, copied)
+        copied.replace(file)
+    else:
+        adapter_gguf.write_gguf(
+            file,
+            adapter.tensors,
+            alpha=adapter.alpha,
+            name=name,
+            base_name=adapter.base,
+            base_sha256=entries[adapter.base]["sha256"],
+            precision=precision,
+        )
     entry = {
         "kind": "adapter",
         "about": about,
@@ -66,6 +76,23 @@ def ship(
     partial.write_text(json.dumps(entries | {name: entry}, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     partial.replace(catalogue)
     return {name: entry}
+
+
+def passed(folder: Path, precision: str) -> Path:
+    """The adapter's file of a finished release, as its gates saw it.
+
+    Raises ReleaseError for a changed folder, a release without that file, and one whose file was not measured.
+    """
+    check_sums(folder)
+    record = json.loads((folder / "release.json").read_text(encoding="utf-8"))
+    form = f"adapter-{precision}"
+    if form not in record["files"]:
+        raise ReleaseError(f"{folder} holds no {form}.", hint=f"Release again with {form} among --formats.")
+    if not any(one["form"] == form for one in record["measured"]):
+        raise ReleaseError(
+            f"{form} of {folder} was not measured.", hint="Release again with --measure lab-dev, or say --unmeasured."
+        )
+    return folder / str(record["files"][form]["file"])
 
 
 def _bytes(adapter: Adapter, precision: str) -> int:

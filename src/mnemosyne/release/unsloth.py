@@ -7,14 +7,15 @@ import importlib.util
 from pathlib import Path
 from typing import Any
 
-from mnemosyne.errors import ReleaseError
+from mnemosyne.errors import ReleaseError, need
 
 
 def load(folder: Path | str, *, max_tokens: int = 2048, load_in_4bit: bool = True) -> tuple[Any, Any]:
     """Model and tokenizer of a release folder, ready to answer; Unsloth's `FastLanguageModel` does the work.
 
-    Raises ReleaseError where there is no GPU or no Unsloth, with what to use instead.
+    Raises MissingExtra without torch, ReleaseError where there is no GPU or no Unsloth, with what to use instead.
     """
+    need("release", "Unsloth's loading path", "torch")
     import torch
 
     if not torch.cuda.is_available() and not (hasattr(torch, "xpu") and torch.xpu.is_available()):
