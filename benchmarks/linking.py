@@ -3,7 +3,7 @@
     python benchmarks/linking.py --model NAME --questions 100 -o runs/linking
     python benchmarks/linking.py --model NAME --bench PAIRS.jsonl --database sqlite:///FILE -o runs/linking-own
 
-Without --bench: all Spider training databases in one SQLite catalogue (737 tables; a table whose name is not its own
+Without --bench: all Spider training databases in one SQLite catalogue (735 tables; a table whose name is not its own
 is called DATABASE_TABLE), asked the questions of the bench `spider`, whose databases no model of ours was trained on.
 Each question is asked three times, greedily and with nothing told: of the tables of its gold query alone (oracle), of
 its own database whole (own; for a schema of one's own that is the whole schema), and of what linking shows of the

@@ -44,7 +44,8 @@ if TYPE_CHECKING:
     "--votes", type=click.IntRange(1, 32), default=1, show_default=True, help="Candidates to draw and compare."
 )
 @click.option("--no-repair", is_flag=True, help="Do not give a failing query back to the model.")
-@click.option("--no-grounding", is_flag=True, help="Do not look up stored values.")
+@click.option("--no-grounding", is_flag=True, help="Tell the model nothing of stored values and windows of time, and "
+              "do not look whether its query has them.")  # fmt: skip
 @click.option("--no-linking", is_flag=True, help="Show a large schema whole, not the tables that a question needs.")
 @click.option("--anyway", is_flag=True, help="Ask the model even when the words say that there is no answer.")
 @click.option("--policy", "policy_file", type=click.Path(path_type=Path), metavar="FILE",
