@@ -41,10 +41,12 @@ def ask(model: str, out: Path, limit: int, votes: int) -> None:
     from mnemosyne.assistant import Assistant, Options, signs_of
     from mnemosyne.databases import open_database
     from mnemosyne.engines import open_engine
+    from mnemosyne.evaluation.predicting import mend
     from mnemosyne.guard.query import SafeQuery
     from mnemosyne.results import Result, same
 
     text = (files("mnemosyne.data") / "sets" / "lab-dev.jsonl").read_text(encoding="utf-8")
+    mend(out)
     known = [json.loads(line) for line in out.read_text(encoding="utf-8").splitlines()] if out.exists() else []
     if any((row["model"], row["votes"]) != (model, votes) for row in known):
         raise SystemExit(f"{out} holds answers of another model or with another number of votes.")
@@ -56,6 +58,8 @@ def ask(model: str, out: Path, limit: int, votes: int) -> None:
         database = open_database(url)
         schema = database.schema()
         engine = open_engine(model, settings.load())
+        if any(row["adapter_sha256"] != engine.adapter_sha256 for row in known):
+            raise SystemExit(f"{out} holds answers of another adapter that was called {model}.")
         with Assistant.over(engine, database, options=Options(today=TODAY, votes=votes)) as assistant:
             for index, answer in assistant.ask_many([example["question"] for example in examples]):
                 gold = guard.check(examples[index]["sql"], schema, target="sqlite", today=TODAY)
@@ -173,7 +177,7 @@ def plot(file: Path) -> None:
 
     known = json.loads(TARGET.read_text(encoding="utf-8"))
     bins = {
-        f"{one['recipe']['model']} ({'one draft' if kind == 'single' else 'votes'})": [
+        _row(kind, one["recipe"]): [
             {"said": 100 * b["said"], "right": 100 * b["right"], "n": b["n"]} for b in one["reliability"]["bins"]
         ]
         for kind, fits in known.items()
@@ -184,6 +188,10 @@ def plot(file: Path) -> None:
         '<?xml version="1.0" encoding="utf-8"?>\n' + text.replace("<svg ", '<svg style="background:white" ', 1),
         encoding="utf-8",
     )
+
+
+def _row(kind: str, recipe: dict[str, Any]) -> str:
+    return f"{recipe['model']} {recipe['adapter_sha256'][:6]}, {'one draft' if kind == 'single' else 'votes'}"
 
 
 def main() -> None:

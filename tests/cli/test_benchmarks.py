@@ -121,6 +121,28 @@ def test_judged_answers_of_another_model_are_not_added_to(tmp_path: Path) -> Non
     assert len(kept.read_text().splitlines()) == 1
 
 
+def test_judging_goes_on_where_it_was_interrupted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A torn line is asked again, a whole one is not, and another adapter of the name is refused."""
+    from mnemosyne.engines import Completion
+    from mnemosyne.engines.scripted import ScriptedEngine
+
+    confidence, kept = loaded("confidence"), tmp_path / "signs.jsonl"
+    reply = Completion("SELECT COUNT(*) FROM samples", logprobs=(-0.1,) * 5)
+    engine = ScriptedEngine(lambda prompt: reply, adapter_sha256="ab" * 32)
+    monkeypatch.setattr("mnemosyne.engines.open_engine", lambda name, settings: engine)
+    confidence.ask("lab", kept, 3, 1)
+    first, *rest = kept.read_text().splitlines(keepends=True)
+    assert len(rest) == 2
+    kept.write_text("".join([first, rest[0][:20]]))
+    asked = len(engine.prompts)
+    confidence.ask("lab", kept, 3, 1)
+    assert sorted(kept.read_text().splitlines()) == sorted(line.strip() for line in [first, *rest])
+    assert len(engine.prompts) < 2 * asked
+    monkeypatch.setattr(engine, "adapter_sha256", "cd" * 32)
+    with pytest.raises(SystemExit, match="another adapter"):
+        confidence.ask("lab", kept, 4, 1)
+
+
 @pytest.mark.parametrize("there", [True, False], ids=["with Spider", "without Spider"])
 def test_the_grounding_benchmark_measures_all_that_it_can(
     there: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

@@ -65,7 +65,9 @@ def test_an_adapter_alone_is_quick_and_says_that_it_was_not_measured(home: Tiny,
     assert {path.name for path in out.iterdir()} == {
         "only-adapter-q8_0.gguf", "adapter", "Modelfile", "README.md", "release.json", "SHA256SUMS",
     }  # fmt: skip
-    assert "were not measured" in (out / "README.md").read_text()
+    card = (out / "README.md").read_text()
+    assert "were not measured" in card
+    assert "the base that was named for it" in card, "a PEFT folder does not say which file it was trained on"
     assert "ADAPTER ./only-adapter-q8_0.gguf" in (out / "Modelfile").read_text()
 
 
@@ -84,6 +86,10 @@ def test_an_adapter_without_its_run_takes_the_record_that_is_named(
     assert "without its run record" not in card
     assert "9,814 questions in 153 optimizer steps" in card
     assert "2026-11-24" in card
+    other.write_text(json.dumps({key: value for key, value in record.items() if key not in ("questions", "steps")}))
+    again = [*arguments[:-1], str(tmp_path / "again")]
+    assert release(str(home.run / "best"), *again, "--run", str(other)) == 0, "a record of TRL's trainers"
+    assert "were planned" not in (tmp_path / "again" / "README.md").read_text()
 
 
 def test_a_release_without_a_measure_must_be_wanted(home: Tiny, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
@@ -112,7 +118,8 @@ def test_a_finished_release_ships_the_very_file_that_was_measured(
 ) -> None:
     made, data = tmp_path / "made", tmp_path / "data"
     data.mkdir()
-    arguments = ("--formats", "adapter-q8_0", "--probes", "0", "--unmeasured", "--name", "lab", "-o", str(made))
+    arguments = ("--formats", "adapter-q8_0", "--probes", "0", "--unmeasured", "--name", "lab", "--licence", "MIT",
+                 "-o", str(made))  # fmt: skip
     assert release(str(home.run), *arguments) == 0
     base = json.loads((made / "release.json").read_text())["base"]["name"]
     entry = {"kind": "model", "about": "", "file": "t.gguf", "bytes": 1, "sha256": home.base.sha256, "licence": "",
@@ -121,6 +128,8 @@ def test_a_finished_release_ships_the_very_file_that_was_measured(
     capsys.readouterr()
     assert release(str(made), "--ship", str(data)) == 2
     assert "was not measured" in capsys.readouterr().err
+    assert release(str(made), "--ship", str(data), "--upload", "lab/tiny") == 2
+    assert "two steps" in capsys.readouterr().err
     record = json.loads((made / "release.json").read_text())
     record["measured"] = [{"form": "adapter-q8_0"}]
     (made / "release.json").write_text(json.dumps(record))
@@ -128,6 +137,7 @@ def test_a_finished_release_ships_the_very_file_that_was_measured(
     assert release(str(made), "--ship", str(data)) == 0
     printed = json.loads(capsys.readouterr().out)
     assert printed["lab"]["sha256"] == record["files"]["adapter-q8_0"]["sha256"]
+    assert printed["lab"]["licence"] == "MIT"
     assert (data / "adapters" / "lab-q8_0.gguf").read_bytes() == (made / "lab-adapter-q8_0.gguf").read_bytes()
     (made / "lab-adapter-q8_0.gguf").write_bytes(b"GGUF other")
     assert release(str(made), "--ship", str(data)) == 2

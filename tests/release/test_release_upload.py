@@ -168,9 +168,20 @@ def test_weights_of_an_earlier_release_do_not_stay_beside_it(stand_in: Hub, fini
 
 def test_a_header_that_the_hub_does_not_know_is_explained(stand_in: Hub, finished: Path) -> None:
     stand_in.header_errors = [{"message": '"license" must be one of many'}]
-    with pytest.raises(ReleaseError, match="hub did not take"):
+    with pytest.raises(ReleaseError, match="must be one of many") as caught:
         hub.upload(finished, "lab/tiny", endpoint=stand_in.url)
+    assert "--licence" in caught.value.hint
     assert not stand_in.commits
+
+
+@pytest.mark.parametrize("switch", ["MNEMOSYNE_OFFLINE", "HF_HUB_OFFLINE"])
+def test_nothing_is_sent_where_nothing_may_be(
+    stand_in: Hub, finished: Path, monkeypatch: pytest.MonkeyPatch, switch: str
+) -> None:
+    monkeypatch.setenv(switch, "1")
+    with pytest.raises(ReleaseError, match="not uploaded"):
+        hub.upload(finished, "lab/tiny", endpoint=stand_in.url)
+    assert not stand_in.tokens, "no request arrived"
 
 
 def test_an_error_without_words_is_named(finished: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -44,13 +44,18 @@ HERE = click.Path(exists=True, file_okay=False, path_type=Path)
 @click.option("--evaluation", "evaluations", multiple=True, type=HERE,
               help="Finished evaluation for the model card. May be repeated.")  # fmt: skip
 @click.option("--unmeasured", is_flag=True, help="Release without measuring the files; the card says so.")
-@click.option("--licence", default="Apache-2.0", show_default=True, help="SPDX name of the weights' licence.")
+@click.option("--licence", help="SPDX name of the weights' licence.  [default: Apache-2.0, or the release's own]")
 @click.option("--ship", "data", type=HERE,
               help="Only write the adapter and its catalogue entry into this folder of package data.")  # fmt: skip
 @click.option("--precision", type=click.Choice(["q8_0", "f16"]), default="q8_0", show_default=True,
               help="Of the adapter that --ship writes.")  # fmt: skip
 @click.option("--about", default="", help="One line for `mnemosyne models`, with --ship.")
-@click.option("--upload", "repository", metavar="OWNER/NAME", help="Upload the folder to the model hub at the end.")
+@click.option(
+    "--upload",
+    "repository",
+    metavar="OWNER/NAME",
+    help="Upload the folder to the model hub at the end; weights there that it does not have are deleted.",
+)
 def command(source: str, output: Path | None, name: str | None, base: str | None, **options: Any) -> None:
     """Make a release of RUN_OR_ADAPTER: a run folder, a PEFT folder, an adapter's GGUF file, or a catalogue name.
     A finished release with --upload is only uploaded.
@@ -62,6 +67,8 @@ def command(source: str, output: Path | None, name: str | None, base: str | None
     from mnemosyne.settings import load
 
     finished = (Path(source) / "release.json").is_file()
+    if options["data"] and options["repository"]:
+        raise click.UsageError("--ship and --upload are two steps: ship first, then upload the finished release.")
     if finished and not options["data"]:
         if not options["repository"]:
             raise click.UsageError(
@@ -70,17 +77,9 @@ def command(source: str, output: Path | None, name: str | None, base: str | None
         click.echo(hub.upload(Path(source), options["repository"]))
         return
     settings = load()
-    need("release", "A release", "torch", "transformers", "safetensors", "gguf", "peft", "jinja2")
+    need("release", "A release", "torch", "transformers", "safetensors", "gguf", "peft", "jinja2", "xllamacpp")
     if finished:
-        from mnemosyne.release.shipping import passed
-
-        made = passed(Path(source), options["precision"])
-        _ship(
-            adapters.from_gguf(made),
-            name or json.loads((Path(source) / "release.json").read_text())["name"],
-            options,
-            made,
-        )
+        _ship_finished(Path(source), name, options)
         return
     adapter = adapters.read(source, settings, options["record"])
     if base:
@@ -121,6 +120,16 @@ def _measured(output: Path) -> Path:
     return output.parent / f"{output.name}-measured"
 
 
+def _ship_finished(folder: Path, name: str | None, options: Mapping[str, Any]) -> None:
+    """The adapter's file of a finished release, under the release's name and licence where no other is given."""
+    from mnemosyne.release import adapters
+    from mnemosyne.release.shipping import passed
+
+    made, record = passed(folder, options["precision"], measured=not options["unmeasured"])
+    licence = options["licence"] or record["licence"]
+    _ship(adapters.from_gguf(made), name or record["name"], {**options, "licence": licence}, made)
+
+
 def _ship(adapter: Adapter, name: str, options: Mapping[str, Any], made: Path | None = None) -> None:
     from mnemosyne.release.shipping import ship
 
@@ -130,7 +139,7 @@ def _ship(adapter: Adapter, name: str, options: Mapping[str, Any], made: Path | 
         name,
         options["data"],
         about=about,
-        licence=options["licence"],
+        licence=options["licence"] or "Apache-2.0",
         precision=options["precision"],
         made=made,
     )
@@ -150,7 +159,7 @@ def _make(adapter: Adapter, name: str, output: Path, options: Mapping[str, Any])
         probes=options["probes"],
         measure=None,
         evaluations=finished,
-        licence=options["licence"],
+        licence=options["licence"] or "Apache-2.0",
     )
     if options["bench"]:
         order = replace(order, measure=lambda models: [*_evaluate(models, _measured(output), options), *finished])

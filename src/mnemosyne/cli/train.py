@@ -75,7 +75,7 @@ def command(
     from mnemosyne.training.surroundings import prepare_process
 
     wanted = recipes.load(recipe)
-    need("train", "Training", "torch", "transformers", "gguf", "safetensors")
+    need("train", "Training", "torch", "transformers", "gguf", "safetensors", "tensorboard", "matplotlib")
     if max_steps:
         wanted = replace(wanted, max_steps=max_steps)
     if workers:

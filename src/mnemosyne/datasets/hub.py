@@ -23,7 +23,7 @@ def rows(name: str, *, revision: str = "main", limit: int = CAP) -> Iterator[Row
         MissingExtra: the `train` extra is not installed.
     """
     repository, file = HUB.get(name) or _split(name)
-    if settings.load().offline or os.environ.get("HF_HUB_OFFLINE", "").lower() in ("1", "true", "yes", "on"):
+    if forbidden():
         raise DatasetError(
             f"{repository}/{file} was not asked for: MNEMOSYNE_OFFLINE or HF_HUB_OFFLINE is set.",
             hint="Unset it, or download the file elsewhere and name its path.",
@@ -45,6 +45,11 @@ def rows(name: str, *, revision: str = "main", limit: int = CAP) -> Iterator[Row
             f"{repository}/{file} could not be read from the hub: {error}.",
             hint="Check the network and HF_ENDPOINT, or download the file and name its path.",
         ) from error
+
+
+def forbidden() -> bool:
+    """Whether the model hub must not be spoken to: MNEMOSYNE_OFFLINE or HF_HUB_OFFLINE is set. Raises SettingsError."""
+    return settings.load().offline or os.environ.get("HF_HUB_OFFLINE", "").lower() in ("1", "true", "yes", "on")
 
 
 def network_errors() -> tuple[type[Exception], ...]:

@@ -74,9 +74,9 @@ class PrefixStates:
                 sha256 = hashlib.file_digest(file, "sha256").hexdigest()
             os.chmod(temporary, 0o600)
             path.with_suffix(".sha256").write_text(sha256, encoding="ascii")
-            _date(temporary, lasting)
             temporary.replace(path)
-            self._shrink(keep=path)
+            _date(path, lasting)
+            self._shrink(keep=path if lasting else None)
         except OSError:
             return
         finally:
@@ -89,7 +89,7 @@ class PrefixStates:
             with contextlib.suppress(OSError):
                 (self.folder / f"{name}{suffix}").unlink(missing_ok=True)
 
-    def _shrink(self, keep: Path) -> None:
+    def _shrink(self, keep: Path | None) -> None:
         """Delete the states used longest ago until the folder fits its limit, and what killed writers left."""
         for left in self.folder.glob("*.tmp"):
             with contextlib.suppress(OSError):

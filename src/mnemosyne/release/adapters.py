@@ -62,7 +62,7 @@ def _with_record(adapter: Adapter, file: Path) -> Adapter:
     """The adapter and the record of the run that made it. Raises ReleaseError when that was another run."""
     if adapter.run:
         raise ReleaseError(f"{adapter.name} came with its run record already.", hint="Leave out --run.")
-    record = _object(file, "recipe", "base", "data", "questions", "steps", "versions", "machine")
+    record = _object(file, "recipe", "base", "data", "versions", "machine")
     recipe, base = record["recipe"], record["base"]
     for what, ours, theirs in (
         ("rank", adapter.rank, recipe["rank"]),

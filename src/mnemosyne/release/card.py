@@ -193,7 +193,7 @@ def check(run: Facts) -> None:
     try:
         _training({"adapter": {"step": None}}, run)
         _citation({"name": "", "version": ""}, run, [])
-    except (KeyError, TypeError, AttributeError) as error:
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise ReleaseError(
             f"The run's record is not whole: {type(error).__name__}, {error}.",
             hint="Name the run.json of the run that made this adapter, or leave it out.",

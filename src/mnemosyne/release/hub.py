@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from mnemosyne.datasets.hub import network_errors
+from mnemosyne.datasets.hub import forbidden, network_errors
 from mnemosyne.errors import ReleaseError
 from mnemosyne.release.making import sha256
 
@@ -23,7 +23,8 @@ def check_sums(folder: Path) -> None:
     for name in sorted(present | listed.keys()):
         if name not in present or name not in listed or sha256(folder / name) != listed[name]:
             raise ReleaseError(
-                f"{folder / name} is not as SHA256SUMS says.", hint="Make the release again; nothing was uploaded."
+                f"{folder / name} is not as SHA256SUMS says.",
+                hint="Make the release again; nothing was sent or shipped.",
             )
 
 
@@ -34,6 +35,11 @@ def upload(folder: Path, repository: str, *, private: bool = True, endpoint: str
     The token comes from HF_TOKEN or from `hf auth login`. A new repository is private, so that a person
     looks before others do. Raises ReleaseError.
     """
+    if forbidden():
+        raise ReleaseError(
+            f"{folder} was not uploaded: MNEMOSYNE_OFFLINE or HF_HUB_OFFLINE is set.",
+            hint=f"Unset it, then `mnemosyne release {folder} --upload {repository}`.",
+        )
     from huggingface_hub import HfApi
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalTokenNotFoundError
 
@@ -43,7 +49,6 @@ def upload(folder: Path, repository: str, *, private: bool = True, endpoint: str
         LocalTokenNotFoundError,
         OSError,
         RuntimeError,
-        ValueError,  # a header of the card that the hub does not know
         *network_errors(),
     )
     api = HfApi(endpoint=endpoint)
@@ -59,6 +64,11 @@ def upload(folder: Path, repository: str, *, private: bool = True, endpoint: str
     except HFValidationError as error:
         raise ReleaseError(
             f"The model hub has no repository {repository!r}: {error}", hint="Name it OWNER/NAME."
+        ) from error
+    except ValueError as error:  # a header of the card that the hub does not know
+        raise ReleaseError(
+            f"The model hub did not take the card of {folder}: {' '.join(str(error).split())}",
+            hint="Release again with a --licence that the hub knows.",
         ) from error
     except expected as error:
         said = str(error).strip() or type(error).__name__

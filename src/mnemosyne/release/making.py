@@ -101,8 +101,9 @@ def make(adapter: Adapter, order: Order, out: Path, settings: Settings, tell: Te
     need_plain(order.name)
     if order.measure is not None:
         gates.reference_of(order.formats)
+    there = ReleaseError(f"{out} exists already.", hint="A release is made whole: name a new folder.")
     if out.exists():
-        raise ReleaseError(f"{out} exists already.", hint="A release is made whole: name a new folder.")
+        raise there
     if not adapter.base:
         raise ReleaseError("This adapter does not say what its base is.", hint="Name it: --base NAME.")
     card.check(adapter.run)
@@ -116,6 +117,8 @@ def make(adapter: Adapter, order: Order, out: Path, settings: Settings, tell: Te
     busy = ReleaseError(f"Another release into {out} is at work.", hint="Wait until it ends, or name another folder.")
     lock = out.parent / f".{out.name}.lock"
     with locks.alone(lock, busy):
+        if out.exists():  # made by another process while this one prepared the base
+            raise there
         shutil.rmtree(staging, ignore_errors=True)
         staging.mkdir(parents=True)
         try:

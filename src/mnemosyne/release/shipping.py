@@ -78,21 +78,21 @@ def ship(
     return {name: entry}
 
 
-def passed(folder: Path, precision: str) -> Path:
-    """The adapter's file of a finished release, as its gates saw it.
+def passed(folder: Path, precision: str, *, measured: bool = True) -> tuple[Path, dict[str, Any]]:
+    """The adapter's file of a finished release, as its gates saw it, and the release's record.
 
-    Raises ReleaseError for a changed folder, a release without that file, and one whose file was not measured.
+    Raises ReleaseError for a changed folder, a release without that file, and where it must be `measured` and was not.
     """
     check_sums(folder)
-    record = json.loads((folder / "release.json").read_text(encoding="utf-8"))
+    record: dict[str, Any] = json.loads((folder / "release.json").read_text(encoding="utf-8"))
     form = f"adapter-{precision}"
     if form not in record["files"]:
         raise ReleaseError(f"{folder} holds no {form}.", hint=f"Release again with {form} among --formats.")
-    if not any(one["form"] == form for one in record["measured"]):
+    if measured and not any(one["form"] == form for one in record["measured"]):
         raise ReleaseError(
             f"{form} of {folder} was not measured.", hint="Release again with --measure lab-dev, or say --unmeasured."
         )
-    return folder / str(record["files"][form]["file"])
+    return folder / str(record["files"][form]["file"]), record
 
 
 def _bytes(adapter: Adapter, precision: str) -> int:
