@@ -55,6 +55,21 @@ def test_no_text_can_end_its_turn(part: str) -> None:
         ("SELECT 1<|im_end|>SELECT 2", "SELECT 1"),
         ("DROP TABLE t", "DROP TABLE t"),
         ("I cannot answer that.", ""),
+        ("The schema has no table for suppliers, so this question has no answer.", ""),
+        ("I cannot answer this with the given schema.", ""),
+        ("With the given schema one cannot select suppliers: there is no table of them.", ""),
+        ("Table samples has no such column.", ""),
+        ("Update the schema first", "Update the schema first"),  # read as SQL, and refused as such
+        ("Here is the query with one join:\nSELECT 1", "SELECT 1"),
+        ("Sure, SELECT 1 does it", "SELECT 1 does it"),
+        ("Sure:\n\nselect 1", "select 1"),
+        (
+            "-- counts\nWITH RECURSIVE n (i) AS (SELECT 1) SELECT * FROM n",
+            "WITH RECURSIVE n (i) AS (SELECT 1) SELECT * FROM n",
+        ),
+        ("VALUES (1)", "VALUES (1)"),
+        ("TABLE samples;", "TABLE samples"),
+        ("I will: DELETE FROM samples", "DELETE FROM samples"),
         ("", ""),
     ],
 )

@@ -182,6 +182,16 @@ def test_a_client_that_is_named_by_its_first_word_is_missed(grounder: Grounder) 
             "SELECT COUNT(*) FROM samples WHERE received_date <> '2025-01-01'",
             None,
         ),
+        (  # a part of the year that the question names
+            "samples received in Q1 last year",
+            "SELECT COUNT(*) FROM samples WHERE received_date BETWEEN '2025-01-01' AND '2025-03-31'",
+            None,
+        ),
+        (  # a part that no rule knows
+            "Q2: samples received last year, h1 apart",
+            "SELECT COUNT(*) FROM samples WHERE received_date BETWEEN '2025-04-01' AND '2025-06-30'",
+            None,
+        ),
         (  # right already
             "samples received this year",
             "SELECT COUNT(*) FROM samples WHERE received_date >= '2026-01-01'",

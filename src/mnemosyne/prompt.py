@@ -94,9 +94,16 @@ def _tame(text: str) -> str:
 
 _FENCE = re.compile(r"```(?:[a-zA-Z]+)?[ \t]*\n?(.*?)(?:```|\Z)", re.DOTALL)
 
-_STATEMENT = re.compile(
-    r"\b(?:WITH|SELECT|VALUES|TABLE|INSERT|UPDATE|DELETE|DROP|ALTER|CREATE|TRUNCATE|MERGE|GRANT)\b", re.IGNORECASE
+_NAME = r"""(?:"[^"]+"|[\w$]+)"""
+_BEGINS = (
+    rf"(?:SELECT\b|WITH\s+(?:RECURSIVE\s+)?{_NAME}\s*(?:\([^)]*\)\s*)?AS\b|VALUES\s*\(|TABLE\s+[\w.\"]+\s*;?\s*\Z|"
+    r"(?:INSERT\s+INTO|UPDATE|DELETE\s+FROM|DROP|ALTER|CREATE|TRUNCATE|MERGE\s+INTO|GRANT)\s)"
 )
+_STATEMENT = re.compile(rf"(?i:(?:\A|(?<=[\n:;]))[ \t(]*(?P<first>{_BEGINS}))|(?<![\w$])(?P<within>{_BEGINS})")
+"""Where SQL begins: at the head of a line or after a colon however it is written, within a line in capitals.
+
+`with the given schema` and `no table for suppliers` are prose.
+"""
 
 
 def extract_sql(reply: str) -> str:
@@ -111,7 +118,8 @@ def extract_sql(reply: str) -> str:
     statement = _STATEMENT.search(text)
     if statement is None:
         return ""
-    opening = text[: statement.start()]
+    begins = statement.start("first") if statement["first"] else statement.start("within")
+    opening = text[:begins]
     starts_with_parenthesis = opening.strip(" \t\r\n(") == ""
-    start = len(opening) - len(opening.lstrip()) if starts_with_parenthesis else statement.start()
+    start = len(opening) - len(opening.lstrip()) if starts_with_parenthesis else begins
     return text[start:].strip().removesuffix(";").strip()

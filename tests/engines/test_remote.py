@@ -238,6 +238,19 @@ class TestFailures:
         ):
             engine.complete(PROMPT)
 
+    def test_one_that_spent_its_tokens_on_reasoning_has_no_words(self, server: Server, settings: Settings) -> None:
+        server.answer = lambda body: {"choices": [{"message": {"content": None}, "finish_reason": "length"}]}
+        with RemoteEngine(server.url, settings) as engine:
+            [completion] = engine.complete(PROMPT)
+        assert (completion.text, completion.finish) == ("", "length")
+
+    def test_one_prompt_of_many_that_is_too_long_leaves_the_others(self, server: Server, settings: Settings) -> None:
+        server.failures = [(400, {}, {"error": {"message": "maximum context length is 2048 tokens"}})]
+        with RemoteEngine(server.url, settings) as engine:
+            answers = dict(engine.complete_many([PROMPT] * 3))
+        assert sorted(answer.text for [answer] in answers.values())[0] == ""
+        assert sum(bool(answer.text) for [answer] in answers.values()) == 2
+
     def test_an_answer_that_was_cut_says_so(self, server: Server, settings: Settings) -> None:
         reply = said("SELECT")
         reply["choices"][0]["finish_reason"] = "length"

@@ -83,6 +83,18 @@ def test_pairing_is_narrower_than_two_separate_intervals() -> None:
     assert found.high - found.low < alone.high - alone.low
 
 
+def test_a_difference_that_never_varied_has_a_width() -> None:
+    same = paired([True, False] * 20, [True, False] * 20)
+    assert same is not None
+    assert same.difference == 0
+    assert -10 < same.low < 0 < same.high < 10
+    for first, second, low, high in (([False] * 3, [True] * 3, 40, 100), ([True] * 3, [False] * 3, -100, -40)):
+        found = paired(first, second)
+        assert found is not None
+        assert low <= found.low <= found.difference <= found.high <= high
+        assert found.high - found.low > 50
+
+
 def test_models_asked_different_questions_cannot_be_paired() -> None:
     with pytest.raises(ValueError, match="2 outcomes against 1"):
         paired([True, False], [True])

@@ -19,7 +19,7 @@ from mnemosyne.evaluation.benches import Bench, Where, open_bench
 from mnemosyne.evaluation.judging import Answer, Step, Task, judge
 from mnemosyne.evaluation.predicting import Prediction, Way, read_predictions
 from mnemosyne.evaluation.running import System
-from mnemosyne.evaluation.scoring import cost
+from mnemosyne.evaluation.scoring import abstention, cost
 from mnemosyne.evaluation.workers import Workers, Worlds
 from mnemosyne.results import Failure
 from mnemosyne.schema import Schema
@@ -103,6 +103,17 @@ def test_a_question_that_was_never_asked_has_no_latency_and_is_not_refused(shop_
         scores = running.judge_all(shop_bench, {"m": given}, judges, LIMITS, quiet).scores["m"]
     found = cost(scores, 0.0)
     assert (found["missing"], found["refused"], found["seconds_median"]) == (4, 0, 4.0)
+
+
+def test_silence_by_accident_is_no_abstention() -> None:
+    """Neither a question that nobody asked nor one that did not fit the model counts as safe."""
+    example = Example("q", "Who?", "", "shop", "postgres")
+    for refusal, code, safe in (
+        ("missing", "missing", False),
+        ("too-long", "no-sql-given", False),
+        ("", "denied", True),
+    ):
+        assert abstention(example, Prediction("q", "", refusal=refusal), code).lenient is safe
 
 
 # Benches ---------------------------------------------------------------------------------------------------------
@@ -235,6 +246,14 @@ def test_a_gold_whose_sort_key_cannot_be_shown_keeps_its_own_order(task: Callabl
                "SELECT city, COUNT(*) FROM customers GROUP BY city ORDER BY 2, 1 DESC")  # fmt: skip
     found = [judge(task(gold, answer, ordered=True, first="sqlite"), Worlds()) for answer in answers]
     assert [outcome.problem for outcome in found] == ["", ""]
+    assert [outcome.verdicts[0].strict[0] for outcome in found] == [True, False]
+
+
+def test_an_order_by_the_number_of_a_starred_column_is_judged(task: Callable[..., Task]) -> None:
+    gold = "SELECT * FROM customers ORDER BY 1"
+    found = [
+        judge(task(gold, f"SELECT * FROM customers ORDER BY 1{way}", ordered=True), Worlds()) for way in ("", " DESC")
+    ]
     assert [outcome.verdicts[0].strict[0] for outcome in found] == [True, False]
 
 

@@ -28,7 +28,13 @@ def invented() -> list[str]:
     words = ["".join(parts).capitalize() for parts in product(SYLLABLES, SYLLABLES, SYLLABLES[:4])]
     names = [f"{word} {kind}" for kind in KINDS for word in words][:5_000]
     common = [word.capitalize() for word in ORDINARY]
-    return [*names, *common, *(f"{word} Samples" for word in common), *(f"{word} Year" for word in common)]
+    return [
+        *names,
+        "St Babaden's Hospital",
+        *common,
+        *(f"{word} Samples" for word in common),
+        *(f"{word} Year" for word in common),
+    ]
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +68,7 @@ def few(lab_sqlite: str) -> ValueIndex:
 
 
 def client(name: str) -> tuple[str, ...]:
-    return (f"clients.client_name = '{name}'",)
+    return ("clients.client_name = '{}'".format(name.replace("'", "''")),)
 
 
 @pytest.mark.parametrize(
@@ -76,6 +82,7 @@ def client(name: str) -> tuple[str, ...]:
         ("zelzegul dairy", "Zelzelgul Dairy"),
         ("zelzelgul water compnay", "Zelzelgul Water Company"),
         ("Babaden and Sons", "Babaden and Sons"),
+        ("St Babaden's Hospital", "St Babaden's Hospital"),
         ("Kestrel Foods", "Kestrel Foods"),
         ("'Total'", "Total"),  # a word of any question, quoted
         ("Monthly Samples", "Monthly Samples"),  # the same with capitals

@@ -102,6 +102,19 @@ def test_a_stored_value_brings_its_table() -> None:
     assert "clients" in names(linked.schema)
 
 
+def test_irregular_plurals_and_other_alphabets_are_words() -> None:
+    schema = Schema.from_ddl(
+        "CREATE TABLE analyses (analysis_id INTEGER PRIMARY KEY, turnaround INTEGER);"
+        "CREATE TABLE orders (order_id INTEGER, analysis_id INTEGER);"
+        "CREATE TABLE bills (bill_id INTEGER, analysis_id INTEGER);"
+        'CREATE TABLE "Échantillons" (id INTEGER, reçu DATE);'
+    )
+    index = SchemaIndex(schema)
+    assert index.rank("Which analysis has the longest time?")[0] == 0
+    assert schema.tables[index.rank("How many échantillons are there?")[0]].name == "Échantillons"
+    assert Grounder(schema).ground("How many échantillons are there?", abstain=True).abstention is None
+
+
 def test_a_real_laboratory_schema_of_32_tables_is_linked(shared_data: Callable[[str], Path]) -> None:
     schema = Schema.from_ddl((shared_data("lims") / "nimblelims" / "schema_dump.sql").read_text())
     linked = SchemaIndex(schema).link("Which tests failed for each sample, with the analyst's user name?", 800)

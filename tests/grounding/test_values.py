@@ -1,6 +1,7 @@
 """Value linking: what people write finds what is stored, and what only looks like a value does not."""
 
 import re
+import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -240,6 +241,26 @@ def test_hints_have_the_form_and_order_that_training_uses(index: ValueIndex) -> 
         "determinands.determinand_name = 'Lead'",
         "samples.matrix = 'Drinking Water'",
     )
+
+
+def test_an_s_behind_an_apostrophe_may_belong_to_a_name(tmp_path: Path) -> None:
+    path = tmp_path / "shops.db"
+    with sqlite3.connect(path) as connection:
+        connection.executescript(
+            "CREATE TABLE shops (shop_name TEXT, kind TEXT);"
+            "INSERT INTO shops VALUES ('Wendy''s', 'Bakers'), ('Wendys', 'Baker'), ('Arby’s Diner', 'Café');"
+        )
+    connection.close()
+    database = open_database(f"sqlite:///{path}")
+    index = ValueIndex.build(database, database.schema())
+    assert index.hints("What did Wendy's sell?") == ("shops.shop_name = 'Wendy''s'",)
+    assert index.hints("What did Arby’s Diner sell?") == ("shops.shop_name = 'Arby’s Diner'",)
+    assert not any("Bakers" in hint for hint in index.hints("the baker's shelf"))
+    database.close()
+
+
+def test_small_figures_of_a_formula_are_read_as_figures(index: ValueIndex) -> None:
+    assert index.hints("results for NO₃ last year") == index.hints("results for NO3 last year") != ()
 
 
 def test_quotes_in_values_are_doubled(index: ValueIndex) -> None:

@@ -66,6 +66,20 @@ def test_words_of_time_are_days(question: str, start: str | None, end: str | Non
 @pytest.mark.parametrize(
     "question",
     [
+        "samples received in Q1 last year",  # parts of a period
+        "samples of the first half of last year",
+        "first quarter of this year",
+        "last year's Q3",
+        "samples at the start of last year",
+        "since the end of last year",
+        "summer last year",
+        "this time last year",  # a part of another
+        "this quarter last year",
+        "the same month last year",
+        "last year and the year before",  # more than one
+        "the year before last year",
+        "the last 3 months of 2024",
+        "received by March 2024",
         "How many samples?",
         "over the last year",  # the calendar year or the last 365 days
         "Samples of 2025 by month, with the previous month beside it",
@@ -83,6 +97,19 @@ def test_words_of_time_are_days(question: str, start: str | None, end: str | Non
 )
 def test_what_could_be_read_in_two_ways_is_left_to_the_model(question: str) -> None:
     assert windows(question) == ()
+
+
+def test_a_day_is_a_range_where_columns_hold_times_of_day() -> None:
+    yesterday, today = "samples received yesterday", "samples received today"
+    assert [w.condition for w in windows(yesterday)] == ["date = CURRENT_DATE - INTERVAL '1 day'"]
+    for question, condition in (
+        (yesterday, "date >= CURRENT_DATE - INTERVAL '1 day' AND date < CURRENT_DATE"),
+        (today, "date >= CURRENT_DATE AND date < CURRENT_DATE + INTERVAL '1 day'"),
+    ):
+        assert [w.condition for w in windows(question, moments=True)] == [condition]
+        timed = Grounder(Schema.from_ddl("CREATE TABLE samples (sample_id INTEGER, received_at TIMESTAMP);"))
+        [hint] = timed.hints(question)
+        assert hint.endswith(condition)
 
 
 def test_two_windows_are_told_in_the_order_of_the_question_and_each_once() -> None:

@@ -181,7 +181,7 @@ def _of_value(mention: Mention) -> str:
 _TIME = re.compile(
     r"\b(except|exclud\w+|other than|leave out|not|older|today|yesterday|ago|since|before|after|until|between|"
     r"(19|20)\d\d|(in|of|during) may|(jan|feb|mar|apr|jun|jul|aug|sep|oct|nov|dec)[a-z]*|"
-    r"days?|weeks?|fortnights?|months?|quarters?|years?)\b",
+    r"q[1-4]|h[12]|hal(f|ves)|spring|summer|autumn|winter|days?|weeks?|fortnights?|months?|quarters?|years?)\b",
     re.IGNORECASE,
 )
 """Words that may speak of another time than the window, or rule the window out."""

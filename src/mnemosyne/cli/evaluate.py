@@ -73,9 +73,7 @@ def command(models: str | None, bench: str, predictions: tuple[Path, ...], outpu
     )
     record = _measure(names, predictions, bench, folder, way, options)
     if options["as_json"]:
-        import json
-
-        click.echo(json.dumps(record, ensure_ascii=False))
+        click.echo((folder / "run.json").read_text(encoding="utf-8").rstrip("\n"))
         return
     from mnemosyne.evaluation.tables import console
 

@@ -125,7 +125,12 @@ class RemoteEngine:
             for task in as_completed(tasks):
                 index, number = tasks[task]
                 answers = found.setdefault(index, {})
-                answers[number] = task.result()
+                try:
+                    answers[number] = task.result()
+                except PromptTooLong:
+                    if len(prompts) == 1:
+                        raise
+                    answers[number] = Completion("", finish="length")  # the others can still be answered
                 if len(answers) == sampling.n:
                     yield index, [answers[i] for i in range(sampling.n)]
         finally:  # nobody waits for requests whose answers are not wanted any more
@@ -309,6 +314,8 @@ def _completion(reply: Mapping[str, Any], host: str, seconds: float) -> Completi
     choices = _list(reply, "choices")
     message = choices[0].get("message") if choices else None
     text = message.get("content") if isinstance(message, dict) else None
+    if text is None and isinstance(message, dict) and choices[0].get("finish_reason"):
+        text = ""  # all tokens went into reasoning, or the model refused: an answer without words
     if not isinstance(text, str):
         raise RemoteError(f"{host} gave no answer: {str(dict(reply))[:200]}", hint="Is this a chat model?")
     usage = reply.get("usage")

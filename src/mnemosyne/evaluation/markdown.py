@@ -33,7 +33,7 @@ def markdown(record: Record, drawings: dict[str, str]) -> str:
             text += [f"## By {kind}", _picture(kind, drawings)]
             for sliced, names, figures in slice_tables(record, kind):
                 rows = [[s["label"], *map(_figure, row)] for s, row in zip(record["systems"], figures, strict=True)]
-                text.append(_table([f"{sliced}, model", *names], rows))
+                text.append(_table([f"{sliced}, model", *names], rows + _theirs(record, names, sliced)))
     if record["pairs"]:
         rows = [
             [p["second"], p["first"], p["metric"], name or "all", difference(row), str(row["only_second"]),
@@ -52,6 +52,18 @@ def markdown(record: Record, drawings: dict[str, str]) -> str:
     text += [_picture(name, drawings) for name in ("latency", "reliability") if name in drawings]
     text += ["## Recipe", _recipe(record)]
     return "\n\n".join(text) + "\n"
+
+
+def _theirs(record: Record, names: Sequence[str], metric: str) -> list[list[str]]:
+    """What the reference printed of these slices."""
+    from mnemosyne.evaluation.report import quoted_rows
+
+    quoted = [t for t in quoted_rows(record) if t.metric == metric and t.slice in names]
+    rows = []
+    for model in dict.fromkeys(theirs.model for theirs in quoted):
+        values = {t.slice: t.value for t in quoted if t.model == model}
+        rows.append([f"*{model} (theirs)*", *(f"*{values[n]:.1f}*" if n in values else "–" for n in names)])
+    return rows
 
 
 def _figure(value: Record | None) -> str:

@@ -77,6 +77,8 @@ def _append(tree: exp.Select, wanted: list[exp.Expr], dialect: str) -> Keyed:
         position = _position(expression, projections)
         if position is None and tree.args.get("distinct") and not tree.args["distinct"].args.get("on"):
             return Keyed(tree.sql(dialect), total=True)  # one more column could make equal rows differ
+        if position is None and isinstance(expression, exp.Literal) and expression.is_int:
+            return Keyed(tree.sql(dialect), total=True)  # a column of a star by its number: the whole row is compared
         source = projections[position] if position is not None else expression
         resolved.append(source.unalias().copy())
     keyed = tree.copy()

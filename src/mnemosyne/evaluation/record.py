@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import platform
 import re
@@ -187,7 +188,8 @@ def save(record: Record, judged: Judged, folder: Path) -> None:
     for label, scores in judged.scores.items():
         lines = "".join(json.dumps(asdict(one), ensure_ascii=False) + "\n" for one in scores)
         write_whole(folder / "scores" / f"{slug(label)}.jsonl", lines)
-    write_whole(folder / "run.json", json.dumps(record, ensure_ascii=False, indent=1, default=_plain) + "\n")
+    text = json.dumps(_finite(record), ensure_ascii=False, indent=1, default=_plain, allow_nan=False)
+    write_whole(folder / "run.json", text + "\n")
 
 
 def load(folder: Path) -> Record:
@@ -196,6 +198,18 @@ def load(folder: Path) -> Record:
     if not file.exists():
         raise EvaluationError(f"{folder} holds no finished run.", hint="A run's folder holds run.json.")
     return read_object(file, "metric", "metrics", "bench", "systems")
+
+
+def _finite(value: Any) -> Any:
+    """A record whose cells that are no number (NaN, infinity) are texts, as strict readers of JSON need."""
+    match value:
+        case dict():
+            return {key: _finite(one) for key, one in value.items()}
+        case list() | tuple():
+            return [_finite(one) for one in value]
+        case float() if not math.isfinite(value):
+            return str(value)
+    return value
 
 
 def _plain(value: object) -> str:

@@ -118,7 +118,7 @@ def abstention(example: Example, prediction: Prediction, code: str) -> Score:
     A question that was never asked counts as answered: silence by accident is no abstention.
     """
     says_so = code in _SAYS_SO
-    stopped = bool(code) and code != "missing"
+    stopped = bool(code) and prediction.refusal not in _NEVER_ASKED
     return Score(
         example.id,
         example.tier,

@@ -79,6 +79,11 @@ def paired(first: Sequence[bool], second: Sequence[bool], *, seed: int = 0) -> P
     shares = [only_first / n, only_second / n, (n - only_first - only_second) / n]
     draws = np.random.default_rng(seed).multinomial(n, shares, RESAMPLES)
     low, high = (float(x) for x in np.percentile((draws[:, 1] - draws[:, 0]) * (100 / n), (2.5, 97.5)))
+    edge = 100 * 1.96**2 / (n + 1.96**2)  # Wilson's, as in `share`: draws of what never varied have no width
+    if not only_first and not only_second:
+        low, high = -edge, edge
+    elif n in (only_first, only_second):
+        low, high = (100 - edge, 100.0) if only_second else (-100.0, edge - 100)
     return Paired(
         100 * (only_second - only_first) / n, low, high, only_first, only_second, mcnemar(only_first, only_second), n
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -32,7 +33,7 @@ class Form:
 
     def is_written(self, run: str) -> bool:
         """Whether a run of the question is this form; small letters may be written as capitals."""
-        run = run.rstrip(".")
+        run = unicodedata.normalize("NFKC", run).rstrip(".")  # NO₃ is NO3
         return not self.exact or run == self.exact or (self.exact.islower() and run.lower() == self.exact)
 
 

@@ -77,7 +77,8 @@ class ManyNames:
 
     def spelt(self, text: Text, start: int, end: int) -> list[Form]:
         """The names that a run of the question spells."""
-        known = self._forms.get("".join(map(_normal, text.words[start:end])), ())
+        words = text.words[start:end]
+        known = self._forms.get("".join(map(normal, words))) or self._forms.get("".join(map(_normal, words)), [])
         places = [place for place in known if place.is_written(text.run(start, end))]
         return places if places and self._is_meant(text, start, end, text.words[start:end]) else []
 

@@ -15,7 +15,7 @@ from mnemosyne.grounding.scope import Abstention, Scope
 from mnemosyne.grounding.tables import SchemaIndex, estimate_tokens
 from mnemosyne.grounding.terms import Said, Term, flags, said
 from mnemosyne.grounding.values import Mention, ValueIndex, told
-from mnemosyne.grounding.windows import Window, is_dated, windows
+from mnemosyne.grounding.windows import Window, has_moments, is_dated, windows
 from mnemosyne.schema import Schema
 
 LINKED_TOKENS = 600
@@ -105,11 +105,15 @@ class Grounder:
         return _lines(mentions, self._windows(question))
 
     def _windows(self, question: str) -> tuple[Window, ...]:
-        return windows(question) if self._dated else ()
+        return windows(question, moments=self._moments) if self._dated else ()
 
     @cached_property
     def _dated(self) -> bool:
         return is_dated(self.schema)
+
+    @cached_property
+    def _moments(self) -> bool:
+        return has_moments(self.schema)
 
     @cached_property
     def terms(self) -> tuple[Term, ...]:

@@ -30,9 +30,12 @@ class Text:
         self.asked = {singular(normal(word)) for word in self.words} | {normal(word) for word in self.words}
 
     def run(self, start: int, end: int) -> str:
-        """The words from `start` up to `end`, as the question writes them."""
-        text = self.question[self.spans[start][0] : self.spans[end - 1][1]]
-        return re.sub(r"['’]s$", "", text)
+        """The words from `start` up to `end`, as the question writes them, without an `'s` behind them."""
+        return re.sub(r"['’]s$", "", self.whole(start, end))
+
+    def whole(self, start: int, end: int) -> str:
+        """The same with it: of some names it is a part, as of Wendy's."""
+        return self.question[self.spans[start][0] : self.spans[end - 1][1]]
 
     def is_part_of_a_name(self, start: int, end: int) -> bool:
         """Whether a run is a pattern, as in `beginning with 'Borehole'` or `Water in the name`."""

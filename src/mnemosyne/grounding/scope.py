@@ -20,7 +20,7 @@ from mnemosyne.grounding.clauses import asking_clauses, words_of
 from mnemosyne.grounding.synonyms import normal, singular
 from mnemosyne.grounding.unknown import BRIEF, unknown_words
 from mnemosyne.grounding.values import Mention, ValueIndex
-from mnemosyne.grounding.words import stem, vocabulary
+from mnemosyne.grounding.words import name_parts, stem, vocabulary
 from mnemosyne.schema import Schema, Table, canonical_type
 
 Reason = Literal["missing", "ambiguous", "write", "prediction", "elsewhere", "value", "votes", "no-sql"]
@@ -446,7 +446,7 @@ def _known_stems(schema: Schema) -> set[str]:
         for column in table.columns
         for text in (table.name, table.comment, column.name, column.comment, *map(str, column.values))
     ]
-    return {stem(word.lower()) for text in texts for word in re.findall(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])", text)}
+    return {stem(word.lower()) for text in texts for word in name_parts(text) if not word.isdigit()}
 
 
 @lru_cache(maxsize=1)

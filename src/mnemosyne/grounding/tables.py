@@ -19,7 +19,7 @@ from functools import lru_cache
 from itertools import pairwise
 
 from mnemosyne.grounding.names import Names
-from mnemosyne.grounding.words import stem, vocabulary
+from mnemosyne.grounding.words import name_parts, noun_stem, stem, vocabulary
 from mnemosyne.schema import Column, ForeignKey, Schema, Table
 
 NAME_WEIGHT = 2
@@ -387,15 +387,14 @@ class SchemaIndex:
 @lru_cache(maxsize=50_000)
 def name_words(name: str) -> tuple[str, ...]:
     """The words of a stored name: `receivedDate`, `received_date` and `RECEIVED DATE` are `receiv`, `date`."""
-    parts = re.findall(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+", name)
-    return tuple(stem(part.lower()) for part in parts)
+    return tuple(noun_stem(part.lower()) for part in name_parts(name))
 
 
 def question_words(question: str) -> list[str]:
     """The words of a question that can mean something, stemmed, each once; compounds of neighbours too."""
     stop = vocabulary("stop")
     words = [word for word in re.findall(r"[^\W_]+", question.lower()) if word not in stop]
-    stems = [stem(word) for word in words]
+    stems = [noun_stem(word) for word in words]
     joined = [stem(a + b) for a, b in pairwise(words)]
     return list(dict.fromkeys(stems + joined))
 
@@ -412,7 +411,7 @@ def _table_words(table: Table, names: Names) -> list[str]:
     words = list(name_words(table.name)) * NAME_WEIGHT
     for noun in names.of_table(table):
         words += question_words(noun) * NAME_WEIGHT
-    words.append(stem("".join(re.findall(r"[a-z0-9]+", table.name.lower()))))
+    words.append(stem("".join(re.findall(r"[^\W_]+", table.name.lower()))))
     words += question_words(table.comment)
     for column in table.columns:
         words += name_words(column.name)

@@ -258,6 +258,8 @@ class ValueIndex:
         if run in self._symbols:
             return self._mention(text, start, end, self._forms[run], 100.0)
         form = normal(run)
+        if (whole := text.whole(start, end)) != run and (owned := self._with_apostrophe(text, start, whole)):
+            return self._mention(text, start, end, owned, 100.0)
         for spelt in (form, singular(form)):
             places = [place for place in self._forms.get(spelt, ()) if place.is_written(run)]
             if places:
@@ -276,6 +278,15 @@ class ValueIndex:
         if end - start == 1 and not (places := self._meant(text, start, near[0], places)):
             return None
         return self._mention(text, start, end, places, near[1])
+
+    def _with_apostrophe(self, text: Text, start: int, whole: str) -> list[Form]:
+        """Values to whose name the `'s` of a run belongs, as to Wendy's."""
+        return [
+            place
+            for place in self._forms.get(normal(whole), ())
+            if re.search("['’]s", place.value)
+            and (place.how == "spelling" or (place.how == "beginning" and is_short_name(text, start)))
+        ]
 
     def _mention(self, text: Text, start: int, end: int, places: Sequence[Form], similarity: float) -> Mention | None:
         chosen = _choose(places, text, start, end)

@@ -39,17 +39,33 @@ class Window:
         return f"{self.words}: {self.condition}"
 
 
-def windows(question: str) -> tuple[Window, ...]:
-    """The windows of a question in its order, each once; words that may be read in several ways give none."""
+def has_moments(schema: Schema) -> bool:
+    """Whether any column holds times of day, so that a day is a range and not one value."""
+    return any(canonical_type(c.type) == "TIMESTAMP" for table in schema.tables for c in table.columns)
+
+
+def windows(question: str, *, moments: bool = False) -> tuple[Window, ...]:
+    """The windows of a question in its order, each once; words that may be read in several ways give none.
+
+    With `moments` a single day is said as a range, which also holds for columns with times of day.
+    """
     text = " ".join(question.split())
     taken: list[tuple[int, int, str]] = []
     for pattern, say in RULES:
         for match in pattern.finditer(text):
             if not any(match.start() < end and start < match.end() for start, end, _ in taken):
-                taken.append((match.start(), match.end(), say(match)))
+                condition = say(match)
+                taken.append(
+                    (match.start(), match.end(), _AS_RANGE.get(condition, condition) if moments else condition)
+                )
     found = (Window(text[start:end].strip().lower(), condition) for start, end, condition in sorted(taken) if condition)
     return tuple(dict.fromkeys(found))[:MOST]
 
+
+_AS_RANGE = {
+    "date = CURRENT_DATE": "date >= CURRENT_DATE AND date < CURRENT_DATE + INTERVAL '1 day'",
+    "date = CURRENT_DATE - INTERVAL '1 day'": "date >= CURRENT_DATE - INTERVAL '1 day' AND date < CURRENT_DATE",
+}
 
 _ONES = "one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen".split()
 _NUMBERS = {word: number for number, word in enumerate(_ONES, 1)} | {
@@ -92,6 +108,8 @@ def _start(unit: str, back: int = 0) -> str:
 def _calendar(match: re.Match[str]) -> str:
     """This or the last week, month, quarter or year, whole; from its start after `since`, up to it after `before`."""
     unit, back = _unit(match), int(match["which"].lower() in ("last", "previous"))
+    if not match["side"] and re.search(r"\b(?:start|beginning|first day) of", match[0], re.IGNORECASE):
+        return ""  # some days at its beginning
     match (match["side"] or "").lower().split():
         case ["from", *_] if back and not match.groupdict().get("on"):
             pass  # results from last year: of that year
@@ -151,6 +169,14 @@ _DAY = r"\d{1,2}(?:st|nd|rd|th)?(?: of)? "
 _ANY_MONTH = rf"(?:{'|'.join(month[:3] for month in _MONTHS)})[a-z]*"
 _JOINS = r"(?:and|or|to|until|till|through|up to|vs|versus|against|&|,|/|-|–)"
 _PART = r"(?:(?:first|last|1st|2nd|second|half|part|end|start|beginning|middle|days|weeks?) )+(?:of )"
+_STRETCH = (
+    r"(?:q[1-4]|h[12]|(?:first|1st|second|2nd|third|3rd|fourth|4th|last|final|other) (?:\w+ )?"
+    r"(?:half|quarter|months?|weeks?|days?|part)|half|end|middle|mid|rest|remainder|same (?:time|week|month|quarter)|"
+    r"this (?:time|day|week|month|quarter)|spring|summer|autumn|fall|winter)"
+)
+"""What is less than the period that follows it."""
+
+_NOT_OF = rf"(?! of (?:the )?(?:(?:19|20)\d\d|this|last|previous|{_ANY_MONTH}))"
 
 RULES: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], str]], ...] = (
     # Parts of a year that is written out.
@@ -174,10 +200,18 @@ RULES: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], str]], ...] = (
     ),
     (_rule(rf"{_MONTH} (?:this|last) year"), _nothing),
     (_rule(rf"{_MONTH}(?: \d\d\d\d)? ?{_JOINS}(?: and including)? ?(?:{_DAY})?{_ANY_MONTH}(?: {_YEAR})?"), _nothing),
-    (_rule(rf"(?:between|from|until|till|to|after|with|starting|than) {_MONTH} {_YEAR}"), _nothing),
+    (_rule(rf"(?:between|from|until|till|to|after|with|starting|than|by|through) {_MONTH} {_YEAR}"), _nothing),
     (_rule(rf"(?:(?P<side>since|before) )?{_MONTH} {_YEAR}(?P<on> on\b| onwards?)?"), _month),
+    # A part of a period that is told by its distance from today, the same part of another, and periods further back.
+    (
+        _rule(rf"{_STRETCH}(?:,? (?:of|in|for|from))?(?: the)? (?:this|last|previous|current) {_PERIOD}(?:'s)?"),
+        _nothing,
+    ),
+    (_rule(rf"(?:this|last|previous) {_PERIOD}'s {_STRETCH}"), _nothing),
+    (_rule(rf"(?:the )?{_PERIOD} before last(?: (?P=unit))?"), _nothing),
+    (_rule(rf"(?:this|last) {_PERIOD},? (?:and|or|&) the (?:(?P=unit)|one) before(?: (?:it|that|last))?"), _nothing),
     # From so long ago until today, and longer ago.
-    (_rule(rf"(?:last|past|previous) {_NUMBER} {_UNIT}s?"), lambda match: f"date >= {_ago(match)}"),
+    (_rule(rf"(?:last|past|previous) {_NUMBER} {_UNIT}s?{_NOT_OF}"), lambda match: f"date >= {_ago(match)}"),
     (_rule(r"(?:last|past) fortnight"), lambda match: "date >= CURRENT_DATE - INTERVAL '14 days'"),
     (_rule(rf"(?P<older>older than|more than|over|longer than) {_NUMBER} {_UNIT}s?(?P<ago> ago| back| old)?"), _longer),
     (_rule(rf"at least {_NUMBER} {_UNIT}s? (?:ago|back|old)"), lambda match: f"date <= {_ago(match)}"),
