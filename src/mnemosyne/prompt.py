@@ -94,16 +94,28 @@ def _tame(text: str) -> str:
 
 _FENCE = re.compile(r"```(?:[a-zA-Z]+)?[ \t]*\n?(.*?)(?:```|\Z)", re.DOTALL)
 
+_COMMENT = r"/\*(?:[^*]|\*(?!/))*\*/"
+_GAP = rf"(?:\s|--[^\n]*\n|{_COMMENT})+"
 _NAME = r"""(?:"[^"]+"|[\w$]+)"""
 _BEGINS = (
-    rf"(?:SELECT\b|WITH\s+(?:RECURSIVE\s+)?{_NAME}\s*(?:\([^)]*\)\s*)?AS\b|VALUES\s*\(|TABLE\s+[\w.\"]+\s*;?\s*\Z|"
+    rf"(?:SELECT\b|WITH{_GAP}(?:RECURSIVE{_GAP})?{_NAME}\s*(?:\([^)]*\)\s*)?AS\b|VALUES\s*\(|TABLE\s+[\w.\"]+[\s;]*\Z|"
     r"(?:INSERT\s+INTO|UPDATE|DELETE\s+FROM|DROP|ALTER|CREATE|TRUNCATE|MERGE\s+INTO|GRANT)\s)"
 )
-_STATEMENT = re.compile(rf"(?i:(?:\A|(?<=[\n:;]))[ \t(]*(?P<first>{_BEGINS}))|(?<![\w$])(?P<within>{_BEGINS})")
+_STATEMENT = re.compile(
+    rf"(?i:(?:\A|(?<=[\n:;!]))(?:[ \t(*>]|\d+\. |- |sql\s|explain\s|{_COMMENT})*(?P<first>{_BEGINS}))"
+    rf"|(?<![\w$])(?P<within>{_BEGINS})"
+)
 """Where SQL begins: at the head of a line or after a colon however it is written, within a line in capitals.
 
 `with the given schema` and `no table for suppliers` are prose.
 """
+
+
+_ANYWHERE = re.compile(
+    r"\b(?P<first>WITH|SELECT|VALUES|TABLE|INSERT|UPDATE|DELETE|DROP|ALTER|CREATE|TRUNCATE|MERGE|GRANT)\b",
+    re.IGNORECASE,
+)
+"""The same where nothing is prose: within a fence."""
 
 
 def extract_sql(reply: str) -> str:
@@ -115,10 +127,10 @@ def extract_sql(reply: str) -> str:
     text = reply.split("<|", 1)[0]
     if fenced := _FENCE.search(text):
         text = fenced.group(1)
-    statement = _STATEMENT.search(text)
+    statement = _STATEMENT.search(text) or (_ANYWHERE.search(text) if fenced else None)
     if statement is None:
         return ""
-    begins = statement.start("first") if statement["first"] else statement.start("within")
+    begins = statement.start("first" if statement["first"] else "within")
     opening = text[:begins]
     starts_with_parenthesis = opening.strip(" \t\r\n(") == ""
     start = len(opening) - len(opening.lstrip()) if starts_with_parenthesis else begins

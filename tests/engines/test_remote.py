@@ -251,6 +251,17 @@ class TestFailures:
         assert sorted(answer.text for [answer] in answers.values())[0] == ""
         assert sum(bool(answer.text) for [answer] in answers.values()) == 2
 
+    def test_a_repair_that_the_server_finds_too_long_ends_the_repairs(self, server: Server, settings: Settings) -> None:
+        def answer(body: dict[str, Any]) -> Any:
+            server.failures = [(400, {}, {"error": {"message": "maximum context length is 2048 tokens"}})]
+            return said("SELECT nothing FROM nowhere")
+
+        server.answer = answer
+        with Assistant(RemoteEngine(server.url, settings), Schema.from_ddl(DDL)) as assistant:
+            answer = assistant.ask("How many clients are there?")
+        assert answer.problem
+        assert len(answer.steps) == 1
+
     def test_an_answer_that_was_cut_says_so(self, server: Server, settings: Settings) -> None:
         reply = said("SELECT")
         reply["choices"][0]["finish_reason"] = "length"

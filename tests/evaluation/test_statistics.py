@@ -88,11 +88,14 @@ def test_a_difference_that_never_varied_has_a_width() -> None:
     assert same is not None
     assert same.difference == 0
     assert -10 < same.low < 0 < same.high < 10
-    for first, second, low, high in (([False] * 3, [True] * 3, 40, 100), ([True] * 3, [False] * 3, -100, -40)):
-        found = paired(first, second)
-        assert found is not None
-        assert low <= found.low <= found.difference <= found.high <= high
-        assert found.high - found.low > 50
+    for n, low in ((1, -59), (3, -12), (6, 22)):
+        gained, lost = paired([False] * n, [True] * n), paired([True] * n, [False] * n)
+        assert gained is not None
+        assert lost is not None
+        assert (gained.difference, gained.high, lost.difference, lost.low) == (100, 100, -100, -100)
+        assert gained.low == pytest.approx(low, abs=1)
+        assert lost.high == pytest.approx(-low, abs=1)
+        assert (gained.low > 0) == (gained.p < 0.05)
 
 
 def test_models_asked_different_questions_cannot_be_paired() -> None:

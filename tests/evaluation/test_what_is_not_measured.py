@@ -12,6 +12,7 @@ import pytest
 from mnemosyne import engines
 from mnemosyne.databases import Limits
 from mnemosyne.datasets import Example, write_examples
+from mnemosyne.engines import Completion
 from mnemosyne.engines.scripted import ScriptedEngine
 from mnemosyne.errors import DatasetError, EvaluationError
 from mnemosyne.evaluation import record, running
@@ -109,11 +110,28 @@ def test_silence_by_accident_is_no_abstention() -> None:
     """Neither a question that nobody asked nor one that did not fit the model counts as safe."""
     example = Example("q", "Who?", "", "shop", "postgres")
     for refusal, code, safe in (
-        ("missing", "missing", False),
-        ("too-long", "no-sql-given", False),
-        ("", "denied", True),
-    ):
+        ("missing", "missing", False), ("too-long", "too-long", False), ("cut", "cut", False), ("", "denied", True),
+    ):  # fmt: skip
+        assert not abstention(example, Prediction("q", "", refusal=refusal), code).strict
         assert abstention(example, Prediction("q", "", refusal=refusal), code).lenient is safe
+
+
+@pytest.mark.parametrize("abstain", [False, True])
+@pytest.mark.parametrize(("tokens", "why"), [(400, "cut"), (0, "too-long")])
+def test_a_reply_without_words_does_not_end_a_run_and_is_no_abstention(
+    shop_bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, abstain: bool, tokens: int, why: str
+) -> None:
+    """A model whose tokens went into reasoning, and a server with less context than it said."""
+    reply = Completion("", tokens=tokens, prompt_tokens=tokens, finish="length")
+    engine = ScriptedEngine(lambda prompt: reply)
+    monkeypatch.setattr(engines, "open_engine", lambda name, settings: engine)
+    way = Way(abstain=abstain)
+    given, _ = running.collect(
+        System("m", way, tmp_path / "m.jsonl"), shop_bench, Settings(home=tmp_path), LIMITS, quiet
+    )
+    assert {one.refusal for one in given.values()} == {"cut" if abstain else why}
+    found = [abstention(shop_bench.examples[0], one, one.refusal) for one in given.values()]
+    assert not any(score.strict or score.lenient for score in found)
 
 
 # Benches ---------------------------------------------------------------------------------------------------------
@@ -255,6 +273,10 @@ def test_an_order_by_the_number_of_a_starred_column_is_judged(task: Callable[...
         judge(task(gold, f"SELECT * FROM customers ORDER BY 1{way}", ordered=True), Worlds()) for way in ("", " DESC")
     ]
     assert [outcome.verdicts[0].strict[0] for outcome in found] == [True, False]
+    tied = "SELECT * FROM customers ORDER BY 3"
+    answers = ("SELECT * FROM customers ORDER BY city, id DESC", "SELECT * FROM customers ORDER BY city DESC")
+    found = [judge(task(tied, answer, ordered=True), Worlds()) for answer in answers]
+    assert [outcome.verdicts[0].strict[0] for outcome in found] == [True, False], "equal keys may change places"
 
 
 def test_the_limit_that_cut_a_gold_is_named(task: Callable[..., Task]) -> None:

@@ -14,13 +14,14 @@ from typing import TYPE_CHECKING, Literal
 
 from mnemosyne import guard, prompt
 from mnemosyne.assistant import lexicon, mending
-from mnemosyne.assistant.answers import DECLINED, Answer, Options, Step, for_people
+from mnemosyne.assistant.answers import DECLINED, Answer, Options, Step, for_people, not_a_question
 from mnemosyne.assistant.form import formed, unformed
 from mnemosyne.assistant.signs import says, signs, signs_of
 from mnemosyne.assistant.unmet import unmet, with_window
 from mnemosyne.assistant.voting import stages, vote
 from mnemosyne.databases import Database, Limits
 from mnemosyne.engines import Completion, Engine, Sampling
+from mnemosyne.errors import PromptTooLong
 from mnemosyne.grounding import Abstention, Grounded, Grounder, ValueIndex, doubts, understand
 from mnemosyne.grounding.confidence import probability
 from mnemosyne.grounding.names import Names
@@ -45,9 +46,6 @@ VOTED_TOGETHER = 8
 
 CANDIDATE_TOKENS = 160
 """A candidate of a vote may take so many tokens, or three times those of the greedy draft: some never end."""
-
-MAX_QUESTION_CHARACTERS = 4_000
-"""A longer question is not a question."""
 
 
 @dataclass(slots=True)
@@ -284,7 +282,8 @@ class Assistant:
     def _doubt(self, chosen: Step, steps: Sequence[Step], agreement: float | None) -> Abstention | None:
         """Why an answer is not to be trusted although there may be one."""
         if isinstance(chosen.checked, Refusal):
-            return Abstention("no-sql", ()) if chosen.checked.code == "no-sql" else None
+            silent = chosen.checked.code == "no-sql" and chosen.completion.finish != "length"
+            return Abstention("no-sql", ()) if silent else None
         empty = isinstance(chosen.outcome, Result) and not any(says(row) for row in chosen.outcome.rows)
         if empty and self.values is not None and (doubt := doubts.unstored(chosen.checked, self.values)):
             return doubt
@@ -345,7 +344,8 @@ class Assistant:
             asked = next((way for way in ways if not self._too_long(way)), None)
             if asked is None:
                 return
-            [completion] = self.engine.complete(asked, self._greedy() if wide else draw)
+            if (completion := self._again(asked, self._greedy() if wide else draw)) is None:
+                return
             known = tried.get(_words_of(prompt.extract_sql(completion.text)))
             if known is None:
                 failed = self._try("repair", completion)
@@ -376,10 +376,17 @@ class Assistant:
                 return
         attempt = prompt.Attempt(answer.sql, " ".join(lacks))
         asked = _prompt(question, ground, attempt)
-        if not self._too_long(asked):
-            [completion] = self.engine.complete(asked, self._greedy())
-            if _words_of(prompt.extract_sql(completion.text)) != _words_of(answer.sql):
-                yield self._try("repair", completion)
+        if self._too_long(asked) or (completion := self._again(asked, self._greedy())) is None:
+            return
+        if _words_of(prompt.extract_sql(completion.text)) != _words_of(answer.sql):
+            yield self._try("repair", completion)
+
+    def _again(self, asked: prompt.Prompt, sampling: Sampling) -> Completion | None:
+        """A further draft; None where the server finds its longer prompt too long."""
+        try:
+            return self.engine.complete(asked, sampling)[0]
+        except PromptTooLong:
+            return None
 
     def _may_lack(self, step: Step) -> bool:
         return not step.problem and isinstance(step.checked, SafeQuery) and self.options.grounding
@@ -485,16 +492,3 @@ def _no_sql(completion: Completion) -> Refusal:
 def _words_of(sql: str) -> str:
     """The text of a query however it is laid out."""
     return " ".join(sql.split())
-
-
-def not_a_question(question: str) -> str:
-    """Why the text cannot be asked, in words for a person; empty when it can."""
-    if not question.strip():
-        return "The question is empty."
-    if len(question) > MAX_QUESTION_CHARACTERS:
-        return f"The question has {len(question):,} characters; {MAX_QUESTION_CHARACTERS:,} are the limit."
-    if any(ord(character) < 32 and character not in "\t\n\r" for character in question):
-        return "The question holds control characters, so it is not plain text."
-    if any("\ud800" <= character <= "\udfff" for character in question):
-        return "The question holds halves of signs, so it is not text."
-    return ""

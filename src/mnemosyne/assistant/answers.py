@@ -142,3 +142,20 @@ def for_people(step: Step) -> str:
 
 def _sentence(text: str) -> str:
     return text if text.endswith((".", "?", "!")) else f"{text}."
+
+
+MAX_QUESTION_CHARACTERS = 4_000
+"""A longer question is not a question."""
+
+
+def not_a_question(question: str) -> str:
+    """Why the text cannot be asked, in words for a person; empty when it can."""
+    if not question.strip():
+        return "The question is empty."
+    if len(question) > MAX_QUESTION_CHARACTERS:
+        return f"The question has {len(question):,} characters; {MAX_QUESTION_CHARACTERS:,} are the limit."
+    if any(ord(character) < 32 and character not in "\t\n\r" for character in question):
+        return "The question holds control characters, so it is not plain text."
+    if any("\ud800" <= character <= "\udfff" for character in question):
+        return "The question holds halves of signs, so it is not text."
+    return ""

@@ -108,12 +108,20 @@ class RemoteEngine:
         """`sampling.n` answers to one prompt. Raises PromptTooLong, RemoteError."""
         if sampling.n == 1:  # in this thread, where Ctrl-C breaks it off
             return [self._answer(prompt, sampling, sampling.seed)]
-        return next(answers for _, answers in self.complete_many([prompt], sampling))
+        return next(answers for _, answers in self._many([prompt], sampling, strict=True))
 
     def complete_many(
         self, prompts: Sequence[Prompt], sampling: Sampling = Sampling()
     ) -> Iterator[tuple[int, list[Completion]]]:
-        """Answers to many prompts, eight requests at a time; yields (index, answers) as they finish."""
+        """Answers to many prompts, eight requests at a time; yields (index, answers) as they finish.
+
+        One that the server finds too long has no words and `finish` length: the others can still be answered.
+        """
+        yield from self._many(prompts, sampling, strict=False)
+
+    def _many(
+        self, prompts: Sequence[Prompt], sampling: Sampling, *, strict: bool
+    ) -> Iterator[tuple[int, list[Completion]]]:
         places = [(index, number) for index in range(len(prompts)) for number in range(sampling.n)]
         found: dict[int, dict[int, Completion]] = {}
         pool = ThreadPoolExecutor(PARALLEL, "remote")
@@ -128,9 +136,9 @@ class RemoteEngine:
                 try:
                     answers[number] = task.result()
                 except PromptTooLong:
-                    if len(prompts) == 1:
+                    if strict:
                         raise
-                    answers[number] = Completion("", finish="length")  # the others can still be answered
+                    answers[number] = Completion("", finish="length")
                 if len(answers) == sampling.n:
                     yield index, [answers[i] for i in range(sampling.n)]
         finally:  # nobody waits for requests whose answers are not wanted any more

@@ -72,20 +72,24 @@ def with_keys(sql: str, dialect: str) -> Keyed | None:
 def _append(tree: exp.Select, wanted: list[exp.Expr], dialect: str) -> Keyed:
     """Copies of the sort expressions behind the projection of one SELECT."""
     projections = list(tree.selects)
-    resolved = []
+    resolved: list[exp.Expr] = []
+    places: list[int | None] = []  # of a key among the returned columns; None for one that is appended
     for expression in wanted:
         position = _position(expression, projections)
+        if position is None and isinstance(expression, exp.Literal) and expression.is_int and int(expression.name) > 0:
+            places.append(int(expression.name) - 1)  # a column of a star, by its number
+            continue
         if position is None and tree.args.get("distinct") and not tree.args["distinct"].args.get("on"):
             return Keyed(tree.sql(dialect), total=True)  # one more column could make equal rows differ
-        if position is None and isinstance(expression, exp.Literal) and expression.is_int:
-            return Keyed(tree.sql(dialect), total=True)  # a column of a star by its number: the whole row is compared
+        places.append(None)
         source = projections[position] if position is not None else expression
         resolved.append(source.unalias().copy())
     keyed = tree.copy()
     for number, expression in enumerate(resolved):
         keyed.append("expressions", exp.alias_(expression, f"mnemosyne_key_{number}"))
     count = len(resolved)
-    return Keyed(keyed.sql(dialect), tuple(range(-count, 0)), count)
+    behind = iter(range(-count, 0))
+    return Keyed(keyed.sql(dialect), tuple(next(behind) if place is None else place for place in places), count)
 
 
 def _position(expression: exp.Expr, projections: list[exp.Expr]) -> int | None:

@@ -102,7 +102,8 @@ class Prediction:
     finish: str = "stop"
     """`length` when the last draft was cut."""
     refusal: str = ""
-    """Why the assistant gives no answer: the guard's rule, `failed`, `abstain`, `missing`; empty when it gives one."""
+    """Why there is no answer: the guard's rule, `failed`, `abstain`, `missing`, `too-long`, or `cut` before any SQL;
+    empty when there is one."""
     assisted: bool = False
     """Whether the assistant gave it, which also reads replies in other dialects than PostgreSQL."""
     confidence: float | None = None
@@ -210,7 +211,10 @@ def _greedy(
         yield from (Prediction(name, "", finish="length", refusal="too-long") for name in prompts.keys() - set(fit))
         sampling = Sampling(max_tokens=way.max_tokens)
         for index, [completion] in engine.complete_many([prompts[name] for name in fit], sampling):
-            yield Prediction(fit[index], prompt.extract_sql(completion.text), **_cost([completion]))
+            sql = prompt.extract_sql(completion.text)
+            cut = not sql and completion.finish == "length"
+            refusal = ("cut" if completion.prompt_tokens or completion.tokens else "too-long") if cut else ""
+            yield Prediction(fit[index], sql, refusal=refusal, **_cost([completion]))
 
 
 def _fits(engine: Engine, text: prompt.Prompt, way: Way) -> bool:
@@ -291,7 +295,10 @@ def _why_not(answer: Answer) -> str:
     if answer.abstained:
         return "abstain"
     if answer.refusal:
-        return answer.refusal.code
+        cut = answer.refusal.code == "no-sql" and answer.steps[-1].completion.finish == "length"
+        return "cut" if cut else answer.refusal.code
+    if answer.problem and not answer.steps:
+        return "too-long"
     return "failed" if answer.problem else ""
 
 

@@ -115,10 +115,11 @@ def score(
 def abstention(example: Example, prediction: Prediction, code: str) -> Score:
     """The score of one answer to a question that has none; `code` says why it shows no rows, empty when it may.
 
-    A question that was never asked counts as answered: silence by accident is no abstention.
+    A question that was never asked counts as answered, and so does a reply that was cut: silence by accident is no
+    abstention.
     """
     says_so = code in _SAYS_SO
-    stopped = bool(code) and prediction.refusal not in _NEVER_ASKED
+    stopped = bool(code) and prediction.refusal not in (*_NEVER_ASKED, "cut")
     return Score(
         example.id,
         example.tier,

@@ -83,7 +83,7 @@ def paired(first: Sequence[bool], second: Sequence[bool], *, seed: int = 0) -> P
     if not only_first and not only_second:
         low, high = -edge, edge
     elif n in (only_first, only_second):
-        low, high = (100 - edge, 100.0) if only_second else (-100.0, edge - 100)
+        low, high = (100 - 2 * edge, 100.0) if only_second else (-100.0, 2 * edge - 100)  # what one gains the other may
     return Paired(
         100 * (only_second - only_first) / n, low, high, only_first, only_second, mcnemar(only_first, only_second), n
     )

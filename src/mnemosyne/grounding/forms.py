@@ -34,7 +34,13 @@ class Form:
     def is_written(self, run: str) -> bool:
         """Whether a run of the question is this form; small letters may be written as capitals."""
         run = unicodedata.normalize("NFKC", run).rstrip(".")  # NO₃ is NO3
-        return not self.exact or run == self.exact or (self.exact.islower() and run.lower() == self.exact)
+        exact = unicodedata.normalize("NFKC", self.exact)
+        return not exact or run == exact or (exact.islower() and run.lower() == exact)
+
+
+def has_own_s(name: str) -> bool:
+    """Whether an `'s` is part of a name, as of Wendy's."""
+    return re.search("['’]s", name) is not None
 
 
 def shared_beginnings(values: Iterable[str]) -> set[str]:

@@ -12,7 +12,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
-from mnemosyne.grounding.forms import Form
+from mnemosyne.grounding.forms import Form, has_own_s
 from mnemosyne.grounding.runs import Text
 from mnemosyne.grounding.synonyms import Synonyms, is_exact, normal
 from mnemosyne.grounding.unknown import LONG, ordinary_stems
@@ -78,7 +78,8 @@ class ManyNames:
     def spelt(self, text: Text, start: int, end: int) -> list[Form]:
         """The names that a run of the question spells."""
         words = text.words[start:end]
-        known = self._forms.get("".join(map(normal, words))) or self._forms.get("".join(map(_normal, words)), [])
+        owned = [form for form in self._forms.get("".join(map(normal, words)), ()) if has_own_s(form.value)]
+        known = owned or self._forms.get("".join(map(_normal, words)), [])
         places = [place for place in known if place.is_written(text.run(start, end))]
         return places if places and self._is_meant(text, start, end, text.words[start:end]) else []
 

@@ -403,7 +403,7 @@ def _called(table: Table, names: Names) -> list[set[str]]:
     """The words of a table's name, and those of each other that it has."""
     stop = vocabulary("stop")
     nouns = [re.findall(r"[^\W_]+", noun.lower()) for noun in names.of_table(table)]
-    others = [{stem(word) for word in words if word not in stop} for words in nouns]
+    others = [{noun_stem(word) for word in words if word not in stop} for words in nouns]
     return [set(name_words(table.name)), *(words for words in others if words)]
 
 

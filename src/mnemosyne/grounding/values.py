@@ -26,6 +26,7 @@ from mnemosyne.grounding.forms import (
     add_codes,
     add_forms,
     first_words,
+    has_own_s,
     shared_beginnings,
     table_words,
 )
@@ -280,11 +281,16 @@ class ValueIndex:
         return self._mention(text, start, end, places, near[1])
 
     def _with_apostrophe(self, text: Text, start: int, whole: str) -> list[Form]:
-        """Values to whose name the `'s` of a run belongs, as to Wendy's."""
+        """Values to whose name the `'s` of a run belongs, as to Wendy's, and not to the schema's or any question's word."""
+        bare = normal(re.sub("['’]s$", "", whole))
+        if not re.search(r"\s", whole) and (
+            bare in ordinary() or self._owners.get(bare) or self._owners.get(stem(bare))
+        ):
+            return []
         return [
             place
             for place in self._forms.get(normal(whole), ())
-            if re.search("['’]s", place.value)
+            if has_own_s(place.value)
             and (place.how == "spelling" or (place.how == "beginning" and is_short_name(text, start)))
         ]
 

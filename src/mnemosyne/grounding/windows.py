@@ -108,7 +108,7 @@ def _start(unit: str, back: int = 0) -> str:
 def _calendar(match: re.Match[str]) -> str:
     """This or the last week, month, quarter or year, whole; from its start after `since`, up to it after `before`."""
     unit, back = _unit(match), int(match["which"].lower() in ("last", "previous"))
-    if not match["side"] and re.search(r"\b(?:start|beginning|first day) of", match[0], re.IGNORECASE):
+    if not match["side"] and _OPENING.search(match[0]) and not _BETWEEN.search(match.string[: match.start()]):
         return ""  # some days at its beginning
     match (match["side"] or "").lower().split():
         case ["from", *_] if back and not match.groupdict().get("on"):
@@ -122,6 +122,10 @@ def _calendar(match: re.Match[str]) -> str:
     if not back:
         return f"date >= {_start(unit)}"
     return f"date >= {_start(unit, 1)} AND date < {_start(unit)}"
+
+
+_OPENING = re.compile(r"\b(?:start|beginning|first day) of", re.IGNORECASE)
+_BETWEEN = re.compile(r"\bbetween (?:the )?$", re.IGNORECASE)
 
 
 def _longer(match: re.Match[str]) -> str:
@@ -170,13 +174,19 @@ _ANY_MONTH = rf"(?:{'|'.join(month[:3] for month in _MONTHS)})[a-z]*"
 _JOINS = r"(?:and|or|to|until|till|through|up to|vs|versus|against|&|,|/|-|–)"
 _PART = r"(?:(?:first|last|1st|2nd|second|half|part|end|start|beginning|middle|days|weeks?) )+(?:of )"
 _STRETCH = (
-    r"(?:q[1-4]|h[12]|(?:first|1st|second|2nd|third|3rd|fourth|4th|last|final|other) (?:\w+ )?"
-    r"(?:half|quarter|months?|weeks?|days?|part)|half|end|middle|mid|rest|remainder|same (?:time|week|month|quarter)|"
-    r"this (?:time|day|week|month|quarter)|spring|summer|autumn|fall|winter)"
+    r"(?:q[1-4]|h[12]|(?!first day )(?:first|1st|second|2nd|third|3rd|fourth|4th|last|final|other) (?:\w+ )?"
+    r"(?:half|quarter|months?|weeks?|days?|part)|end|middle|mid|same (?:time|week|month|quarter)|"
+    r"this (?:time|day|week|month|quarter))"
 )
 """What is less than the period that follows it."""
 
-_NOT_OF = rf"(?! of (?:the )?(?:(?:19|20)\d\d|this|last|previous|{_ANY_MONTH}))"
+_SEASON = r"(?:(?:in|during|since|for|of) (?:the )?(?:spring|summer|autumn|winter|fall)|summer|autumn)"
+"""A spring may be one of water, and a winter part of a name."""
+
+_NOT_OF = (
+    rf"(?! of (?:the )?(?:(?:19|20)\d\d|(?:this|last|previous) (?:week|month|quarter|year)|"
+    rf"(?:{'|'.join(_MONTHS)}|{'|'.join(m[:3] for m in _MONTHS)})\b))"
+)
 
 RULES: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], str]], ...] = (
     # Parts of a year that is written out.
@@ -207,8 +217,10 @@ RULES: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], str]], ...] = (
         _rule(rf"{_STRETCH}(?:,? (?:of|in|for|from))?(?: the)? (?:this|last|previous|current) {_PERIOD}(?:'s)?"),
         _nothing,
     ),
+    (_rule(rf"(?:half|rest|remainder)(?: of)?(?: the)? (?:this|last|previous|current) {_PERIOD}(?!'s)"), _nothing),
+    (_rule(rf"{_SEASON}(?:,? (?:of|in))? (?:this|last|previous) {_PERIOD}"), _nothing),
     (_rule(rf"(?:this|last|previous) {_PERIOD}'s {_STRETCH}"), _nothing),
-    (_rule(rf"(?:the )?{_PERIOD} before last(?: (?P=unit))?"), _nothing),
+    (_rule(rf"the {_PERIOD} before last(?: (?P=unit))?(?! (?:week|month|quarter|year))"), _nothing),
     (_rule(rf"(?:this|last) {_PERIOD},? (?:and|or|&) the (?:(?P=unit)|one) before(?: (?:it|that|last))?"), _nothing),
     # From so long ago until today, and longer ago.
     (_rule(rf"(?:last|past|previous) {_NUMBER} {_UNIT}s?{_NOT_OF}"), lambda match: f"date >= {_ago(match)}"),
