@@ -62,6 +62,8 @@ def test_what_the_form_asks_is_put_right(laboratory: Database, question: str, sq
         ("Show all clients by name only", "SELECT client_name FROM clients"),
         ("Show all clients and how many samples they sent", "SELECT client_name, 1 FROM clients"),
         ("Show all cities of clients", "SELECT city FROM clients"),
+        ("Show all client names in Leeds", "SELECT client_name FROM clients"),
+        ("List all sample ids for Kestrel Foods", "SELECT sample_id FROM samples"),
         ("Which clients sent samples?", "SELECT client_name FROM clients"),
     ],
 )
@@ -78,6 +80,26 @@ def test_a_lack_of_order_or_of_single_rows_is_told() -> None:
     assert unformed("clients, latest first", "SELECT client_name FROM clients ORDER BY registered_date DESC") == ()
     assert unformed("change in order by month", "SELECT LAG(a) OVER (ORDER BY b) FROM t") == ()
     assert unformed("clients, latest first", "SELECT client_name FROM") == ()
+
+
+PER_CLIENT = (
+    "SELECT c.client_name, COUNT(s.sample_id) FROM clients c {} samples s ON s.client_id = c.client_id GROUP BY 1"
+)
+
+
+def test_rows_with_nothing_to_count_are_asked_for() -> None:
+    question = "Samples per client this year, including clients with none."
+    [told] = unformed(question, PER_CLIENT.format("JOIN"))
+    assert "LEFT JOIN" in told
+    assert unformed(question, PER_CLIENT.format("LEFT JOIN")) == ()
+    assert unformed("Samples per client, including those of last year", PER_CLIENT.format("JOIN")) == ()
+    assert (
+        unformed(
+            question,
+            "SELECT client_name, (SELECT COUNT(*) FROM samples s WHERE s.client_id = c.client_id) FROM clients c",
+        )
+        == ()
+    )
 
 
 def test_the_answer_is_mended_without_a_second_asking(laboratory: Database) -> None:

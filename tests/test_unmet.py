@@ -182,6 +182,12 @@ def test_a_client_that_is_named_by_its_first_word_is_missed(grounder: Grounder) 
             "SELECT COUNT(*) FROM samples WHERE received_date <> '2025-01-01'",
             None,
         ),
+        (  # a term with days of its own
+            "How many samples received this year are overdue?",
+            "SELECT COUNT(*) FROM samples WHERE received_date >= DATE_TRUNC('year', CURRENT_DATE) "
+            "AND reported_date IS NULL AND status <> 'Cancelled' AND received_date < CURRENT_DATE - INTERVAL '10 days'",
+            None,
+        ),
         (  # a part of the year that the question names
             "samples received in Q1 last year",
             "SELECT COUNT(*) FROM samples WHERE received_date BETWEEN '2025-01-01' AND '2025-03-31'",
@@ -308,3 +314,50 @@ def test_the_terms_of_an_own_lexicon_are_known(laboratory: Database, tmp_path: P
         assert lacks(own, question, counted) != ()
         assert lacks(own, question, counted + " WHERE priority = 'Urgent'") == ()
     assert lacks(own, "results still pending?", "SELECT COUNT(*) FROM results") == ()  # not a term of this lexicon
+
+
+OVERDUE = "reported_date IS NULL AND status <> 'Cancelled' AND received_date < CURRENT_DATE - INTERVAL '10 days'"
+
+
+@pytest.mark.parametrize(
+    ("question", "condition", "word"),
+    [
+        ("How many samples are overdue right now?", "status = 'Received'", "overdue"),
+        ("How many results are pending?", "result_id > 0", "pending"),
+        ("Which results are not yet approved?", "pass_fail = 'F'", "approved_date IS NULL"),
+        ("How many results are still pending approval?", "numeric_value IS NULL", "approved_date IS NULL"),
+        ("Which of her samples are still open?", "client_id = 3", "status NOT IN"),
+        ("Which results were above their limit?", "numeric_value > 5", "limit_value"),
+        ("List the exceedances of last year", "test_date >= '2025-01-01' AND test_date < '2026-01-01'", "pass_fail"),
+        ("samples logged in last year", "collection_date BETWEEN '2025-01-01' AND '2025-12-31'", "received_date"),
+        ("results tested last year", "approved_date BETWEEN '2025-01-01' AND '2025-12-31'", "test_date"),
+    ],
+)
+def test_what_words_mean_here_is_looked_for_wherever_they_stand(
+    grounder: Grounder, question: str, condition: str, word: str
+) -> None:
+    table = "samples" if "sample" in question else "results"
+    told = lacks(grounder, question, f"SELECT * FROM {table} WHERE {condition}")
+    assert any(word in sentence for sentence in told), told
+
+
+@pytest.mark.parametrize(
+    ("question", "sql"),
+    [
+        ("How many samples received this year are overdue?",
+         f"SELECT COUNT(*) FROM samples WHERE received_date >= '2026-01-01' AND {OVERDUE}"),
+        ("Which analysts have less than 10 results?",
+         "SELECT analyst_id FROM results GROUP BY analyst_id HAVING COUNT(*) < 10"),
+        ("Our most active clients this year",
+         "SELECT client_id, COUNT(*) FROM samples WHERE received_date >= '2026-01-01' GROUP BY client_id"),
+        ("How many results are still pending approval?", "SELECT COUNT(*) FROM results WHERE approved_date IS NULL"),
+        ("Results above the limit of detection?",
+         "SELECT r.* FROM results r JOIN determinands d USING (determinand_id) WHERE numeric_value > detection_limit"),
+        ("samples logged in last year",
+         "SELECT * FROM samples WHERE received_date BETWEEN '2025-01-01' AND '2025-12-31'"),
+        ("clients taken on last year",
+         "SELECT * FROM clients WHERE registered_date BETWEEN '2025-01-01' AND '2025-12-31'"),
+    ],
+)  # fmt: skip
+def test_what_only_looks_like_such_a_word_is_not_missed(grounder: Grounder, question: str, sql: str) -> None:
+    assert lacks(grounder, question, sql) == ()

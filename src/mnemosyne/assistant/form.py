@@ -43,13 +43,32 @@ _ALL = re.compile(
 _NAMED = re.compile(r"\b(names?|ids?|numbers?|codes?|only|just|e-?mails?|dates?)\b[^.;]*$", re.IGNORECASE)
 
 
+_COLUMNS = re.compile(r"\b(names?|ids?|numbers?|codes?|e-?mails?|dates?)\b", re.IGNORECASE)
+_WHOSE = re.compile(r"\b(whose|with|where)\b", re.IGNORECASE)
+
+WITH_NONE = re.compile(
+    r"\b(?:includ\w*|even) (?:[\w-]+ ){0,3}(?:with|without|that have|having) (?:any|none|no|nothing|zero)\b|"
+    r"\bzeros? (?:included|too|as well)\b",
+    re.IGNORECASE,
+)
+"""Words that ask for rows that have nothing to count."""
+
+
 def unformed(question: str, sql: str) -> tuple[str, ...]:
-    """A sentence for an order, or for single rows, that the question asks for and the query (PostgreSQL) lacks."""
+    """A sentence for an order, single rows, or rows with nothing, that the question asks for and the query lacks.
+
+    The query is PostgreSQL.
+    """
     from sqlglot import exp
 
-    if not (ORDER.search(question) or ONCE.search(question)) or (tree := parsed(sql)) is None:
+    if not any(pattern.search(question) for pattern in (ORDER, ONCE, WITH_NONE)) or (tree := parsed(sql)) is None:
         return ()
     found = []
+    none = WITH_NONE.search(question)
+    if none is not None and not _keeps_none(tree):
+        found.append(
+            f"The question says '{none.group(0)}', and the query leaves out rows without a match: use LEFT JOIN."
+        )
     order = ORDER.search(question)
     if order is not None and not _is_one_row(tree) and not list(tree.find_all(exp.Order)):
         found.append(f"The question says '{order.group(0)}', and the query has no ORDER BY.")
@@ -80,6 +99,18 @@ def formed(question: str, sql: str, schema: Schema) -> str | None:
         made = made.order_by(exp.column(column), copy=False)
         changed = True
     return made.sql(dialect="postgres") if changed else None
+
+
+def _keeps_none(tree: exp.Expr) -> bool:
+    """Whether a query may give rows that have nothing to join: an outer join, a subquery, a union, or no join."""
+    from sqlglot import exp
+
+    joins = list(tree.find_all(exp.Join))
+    return (
+        not joins
+        or any(join.side for join in joins)
+        or tree.find(exp.Subquery, exp.SetOperation, exp.Exists) is not None
+    )
 
 
 def _is_single(tree: exp.Expr) -> bool:
@@ -125,6 +156,8 @@ def _whole_rows(question: str, tree: exp.Select, schema: Schema) -> str | None:
 
     match = _ALL.match(question)
     if match is None or _NAMED.search(question[match.end() :]) or len(tree.expressions) != 1:
+        return None
+    if (part := _COLUMNS.search(match[1])) is not None and not _WHOSE.search(match[1][: part.start()]):
         return None
     [item] = tree.expressions
     source = tree.args.get("from_") or tree.args.get("from")

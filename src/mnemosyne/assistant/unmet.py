@@ -30,9 +30,14 @@ def unmet(ground: Grounded, sql: str, today: date | None = None) -> tuple[str, .
     tree = parsed(sql)
     if tree is None:
         return ()
-    missing = [_of_window(window) for window in _unmet_windows(ground.windows, tree, today or date.today())]
-    missing += [_of_value(mention) for mention in _unmet_values(ground, tree)]
-    missing += [_of_term(term) for term in ground.terms if not _has_term(term, tree)]
+    missing = [_of_window(window) for window in _unmet_windows(_own_days(ground), tree, today or date.today())]
+    missing += [_of_value(mention) for mention in (*_unmet_values(ground, tree), *_unmet_codes(ground, tree))]
+    told = " ".join(missing)
+    missing += [
+        _of_term(term)
+        for term in ground.terms
+        if not _has_term(term, tree) and not any(f"'{words}'" in told for words in _windows_of(term, ground))
+    ]
     return tuple(dict.fromkeys(missing))
 
 
@@ -45,7 +50,7 @@ def with_window(ground: Grounded, question: str, sql: str, today: date | None = 
     from sqlglot import exp
 
     tree = parsed(sql)
-    if tree is None or len(ground.windows) != 1 or _other_time(question, ground.windows[0]):
+    if tree is None or len(_own_days(ground)) != 1 or _other_time(question, ground.windows[0]):
         return None
     day = today or date.today()
     if not _unmet_windows(ground.windows, tree, day):
@@ -71,6 +76,16 @@ def with_window(ground: Grounded, question: str, sql: str, today: date | None = 
         if kept:
             where.set("this", exp.and_(*kept, copy=False))
     return tree.sql(dialect="postgres")
+
+
+def _windows_of(term: Said, ground: Grounded) -> list[str]:
+    """The windows that a term's own words end with: it says which date they are of, and they may be missed already."""
+    return [window.words for window in ground.windows if term.words.lower().endswith(window.words)]
+
+
+def _own_days(ground: Grounded) -> tuple[Window, ...]:
+    """The windows of a question, none where a term has days of its own: *overdue* among what was received this year."""
+    return () if any("CURRENT_DATE" in term.condition for term in ground.terms) else ground.windows
 
 
 def _unmet_windows(windows: tuple[Window, ...], tree: exp.Expr, today: date) -> list[Window]:
@@ -138,6 +153,23 @@ def _unmet_values(ground: Grounded, tree: exp.Expr) -> list[Mention]:
     ]
 
 
+def _unmet_codes(ground: Grounded, tree: exp.Expr) -> list[Mention]:
+    """Codes (`failed` for pass_fail = 'F') whose table the query reads and whose column it never names."""
+    from sqlglot import exp
+
+    columns = {column.name.lower() for column in tree.find_all(exp.Column)}
+    tables = {table.name.lower() for table in tree.find_all(exp.Table)}
+    return [
+        mention
+        for mention in ground.mentions
+        if mention.how == "code"
+        and not mention.optional
+        and not any(mention.column.lower() in term.columns for term in ground.terms)
+        and mention.table.rsplit(".", 1)[-1].lower() in tables
+        and mention.column.lower() not in columns
+    ]
+
+
 def _has_term(term: Said, tree: exp.Expr) -> bool:
     """Whether a query names the columns of a term; one that leaves NULL out must do so, or count what is not NULL."""
     from sqlglot import exp
@@ -179,7 +211,7 @@ def _of_value(mention: Mention) -> str:
 
 
 _TIME = re.compile(
-    r"\b(except|exclud\w+|other than|leave out|not|older|today|yesterday|ago|since|before|after|until|between|"
+    r"\b(overdue|except|exclud\w+|other than|leave out|not|older|today|yesterday|ago|since|before|after|until|between|"
     r"(19|20)\d\d|(in|of|during) may|(jan|feb|mar|apr|jun|jul|aug|sep|oct|nov|dec)[a-z]*|"
     r"q[1-4]|h[12]|hal(f|ves)|spring|summer|autumn|winter|days?|weeks?|fortnights?|months?|quarters?|years?)\b",
     re.IGNORECASE,

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from importlib.resources import files
 from typing import Any
 
 from mnemosyne.grounding.names import texts
-from mnemosyne.grounding.terms import Term, terms_of
+from mnemosyne.grounding.terms import Said, Term, term, terms_of
+from mnemosyne.grounding.windows import Window
 from mnemosyne.schema import Schema
 
 
@@ -20,7 +22,51 @@ def laboratory_words(schema: Schema) -> tuple[str, ...]:
 def laboratory_terms(schema: Schema) -> tuple[Term, ...]:
     """Its derived terms, likewise."""
     document = _document(schema)
-    return terms_of(document, {name: table["nouns"] for name, table in document.get("tables", {}).items()})
+    if not document:
+        return ()
+    listed = terms_of(document, {name: table["nouns"] for name, table in document.get("tables", {}).items()})
+    sql = {entry["sql"] for entry in document["terms"]}
+    return (*listed, *(term(words, condition, on) for words, condition, on in _SPOKEN if condition in sql))
+
+
+def dated(question: str, windows: Iterable[Window], schema: Schema) -> Iterator[Said]:
+    """The dates that verbs before a window of time mean: samples *received* last year, results *tested* in June."""
+    if not _document(schema):
+        return
+    text = " ".join(question.split())
+    for window in windows:
+        for match in re.finditer(re.escape(window.words), text, re.IGNORECASE):
+            for verb, table, column in _VERBS:
+                if said := re.search(rf"\b(?:{verb})(?: (?:in|during|since|on|over|within|from|for))?(?: the)? $",
+                                     text[: match.start()], re.IGNORECASE):  # fmt: skip
+                    words = f"{said.group(0).strip()} {match.group(0)}"
+                    condition = f"{table}.{column} in these days"
+                    yield Said(words, condition, frozenset({column}), frozenset({table}))
+
+
+_OVERDUE = (
+    "samples.reported_date IS NULL AND samples.status <> 'Cancelled' AND "
+    "samples.received_date < CURRENT_DATE - INTERVAL '10 days'"
+)
+
+_SPOKEN = (
+    (r"overdue", _OVERDUE, "samples"),
+    (r"pending(?! (?:samples?|worksheets?|reports?))", "results.numeric_value IS NULL", "results"),
+    (r"unapproved|not (?:yet )?(?:been )?approved|(?:awaiting|await|waiting for|pending) approval",
+     "results.approved_date IS NULL", "results"),
+    (r"(?:above|over|beyond|exceed\w*) (?:the|its|their|our) limits?",
+     "results.numeric_value > determinands.limit_value", "results"),
+    (r"open (?:[\w.-]+ ){0,3}samples?|samples? (?:that are |which are |are )?(?:still )?open",
+     "samples.status NOT IN ('Reported', 'Cancelled')", "samples"),
+)  # fmt: skip
+"""The lexicon's terms in other places of a sentence: words, condition, table. `conventions.md` says what they mean."""
+
+_VERBS = (
+    ("received|logged in|booked in", "samples", "received_date"),
+    ("collected|sampled|taken(?! on)", "samples", "collection_date"),
+    ("tested|analysed|analyzed", "results", "test_date"),
+    ("reported", "samples", "reported_date"),
+)
 
 
 def _document(schema: Schema) -> Mapping[str, Any]:

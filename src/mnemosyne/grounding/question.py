@@ -5,11 +5,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
-from mnemosyne.grounding.laboratory import laboratory_terms, laboratory_words
+from mnemosyne.grounding.laboratory import dated, laboratory_terms, laboratory_words
 from mnemosyne.grounding.names import Names
 from mnemosyne.grounding.scope import Abstention, Scope
 from mnemosyne.grounding.tables import SchemaIndex, estimate_tokens
@@ -84,7 +84,7 @@ class Grounder:
         """What is known of a question; each part can be switched off."""
         mentions = tuple(self.values.mentions(question)) if self.values is not None and (hints or abstain) else ()
         named = self._windows(question) if hints else ()
-        terms = said(question, self.terms) if hints else ()
+        terms = (*said(question, self.terms), *self._dates(question, named)) if hints else ()
         known = _lines(mentions, named) if hints else ()
         abstention = self.scope.judge(question) if abstain else None
         if not linking or estimate_tokens(self.ddl) <= self.whole_tokens:
@@ -106,6 +106,11 @@ class Grounder:
 
     def _windows(self, question: str) -> tuple[Window, ...]:
         return windows(question, moments=self._moments) if self._dated else ()
+
+    def _dates(self, question: str, named: Sequence[Window]) -> Iterator[Said]:
+        if not self.names.terms:
+            shown = {column.name.lower() for table in self.schema.tables for column in table.columns}
+            yield from (one for one in dated(question, named, self.words_of or self.schema) if one.columns <= shown)
 
     @cached_property
     def _dated(self) -> bool:

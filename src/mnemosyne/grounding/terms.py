@@ -22,7 +22,7 @@ class Term:
     columns: frozenset[str]
     """Names of the columns of the condition, lower case."""
     tables: frozenset[str] = frozenset()
-    """Names of their tables; none when any may be meant."""
+    """The table whose rows it speaks of; none when any may be meant."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +53,15 @@ def terms_of(document: Mapping[str, Any], nouns: Mapping[str, Iterable[str]]) ->
     `nouns` are what a row of each table is called: an adjective counts only shortly before one of them.
     """
     terms = [
-        _term([*_adjectives(entry.get("pre"), nouns.get(entry["on"], ())), *_phrases(entry.get("post"))], entry["sql"])
+        _term(
+            [*_adjectives(entry.get("pre"), nouns.get(entry["on"], ())), *_phrases(entry.get("post"))],
+            entry["sql"],
+            entry["on"],
+        )
         for entry in document.get("terms") or ()
     ]
     terms += [
-        _term([rf"{phrase}s?" for phrase in _phrases(entry.get("nouns"))], entry["where"])
+        _term([rf"{phrase}s?" for phrase in _phrases(entry.get("nouns"))], entry["where"], entry["on"])
         for entry in document.get("measures") or ()
         if entry.get("rate") and entry.get("where")
     ]
@@ -72,10 +76,27 @@ def flags(schema: Schema) -> tuple[Term, ...]:
         for column in table.columns
         if column.type.upper() in ("BOOL", "BOOLEAN") and re.fullmatch(r"[A-Za-z]{4,}", column.name)
     }
-    return tuple(Term(re.compile(rf"\b{name}\b", re.IGNORECASE), name, frozenset({name})) for name in sorted(names))
+    degree = "".join(rf"(?<!\b{word} )" for word in ("most", "more", "least", "less"))
+    return tuple(
+        Term(re.compile(rf"{degree}\b{name}\b", re.IGNORECASE), name, frozenset({name})) for name in sorted(names)
+    )
 
 
-def _term(patterns: Sequence[str], condition: str) -> Term | None:
+def term(pattern: str, condition: str, on: str) -> Term:
+    """What a pattern says of the rows of a table, and the condition that it stands for."""
+    found = _term([pattern], condition, on)
+    assert found is not None
+    return found
+
+
+_SOMETHING_ELSE = r"(?!\w)(?!\s+(?:approval|sign|review|authori|of\s+(?:detection|quantification)))"
+"""After the words of a term: *pending approval* has its value, *the limit of detection* is no legal one."""
+
+_COUNTED = r"(?!\s+(?:\d|(?:an?|one|two|three|four|five|six|seven|eight|nine|ten|half|the)\b))"
+"""After an adjective: *less than 10 results* compares a count."""
+
+
+def _term(patterns: Sequence[str], condition: str, on: str) -> Term | None:
     import sqlglot
     from sqlglot import exp
 
@@ -84,10 +105,10 @@ def _term(patterns: Sequence[str], condition: str) -> Term | None:
     tree = sqlglot.parse_one(f"SELECT 1 WHERE {condition}", read="postgres")
     columns = list(tree.find_all(exp.Column))
     return Term(
-        re.compile(rf"\b(?:{'|'.join(patterns)})(?!\w)", re.IGNORECASE),
+        re.compile(rf"\b(?:{'|'.join(patterns)}){_SOMETHING_ELSE}", re.IGNORECASE),
         condition,
         frozenset(column.name.lower() for column in columns),
-        frozenset(column.table.lower() for column in columns if column.table),
+        frozenset({on.lower()}),
     )
 
 
@@ -98,4 +119,4 @@ def _phrases(texts: Iterable[str] | str | None) -> list[str]:
 
 def _adjectives(texts: Iterable[str] | str | None, nouns: Iterable[str]) -> list[str]:
     things = "|".join(f"{phrase}s?" for phrase in _phrases(list(nouns)))
-    return [rf"{phrase} (?:[\w.-]+ ){{0,2}}(?:{things})" for phrase in _phrases(texts)] if things else []
+    return [rf"{phrase}{_COUNTED} (?:[\w.-]+ ){{0,2}}(?:{things})" for phrase in _phrases(texts)] if things else []
