@@ -176,8 +176,9 @@ def plot(file: Path) -> None:
     from mnemosyne.evaluation import plots
 
     known = json.loads(TARGET.read_text(encoding="utf-8"))
+    recipes = [one["recipe"] for fits in known.values() for one in fits]
     bins = {
-        _row(kind, one["recipe"]): [
+        _row(kind, one["recipe"], recipes): [
             {"said": 100 * b["said"], "right": 100 * b["right"], "n": b["n"]} for b in one["reliability"]["bins"]
         ]
         for kind, fits in known.items()
@@ -190,8 +191,11 @@ def plot(file: Path) -> None:
     )
 
 
-def _row(kind: str, recipe: dict[str, Any]) -> str:
-    return f"{recipe['model']} {recipe['adapter_sha256'][:6]}, {'one draft' if kind == 'single' else 'votes'}"
+def _row(kind: str, recipe: dict[str, Any], recipes: list[dict[str, Any]]) -> str:
+    """`mnemosyne-1.5b, votes`, with some digits of the adapter where another one has its name."""
+    named = {one["adapter_sha256"] for one in recipes if one["model"] == recipe["model"]}
+    digits = f" {recipe['adapter_sha256'][:4]}" if len(named) > 1 else ""
+    return f"{recipe['model']}{digits}, {'one draft' if kind == 'single' else 'votes'}"
 
 
 def main() -> None:
