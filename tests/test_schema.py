@@ -468,6 +468,14 @@ def test_a_megabyte_of_brackets_is_answered_quickly() -> None:
     assert Schema.from_ddl(deep).tables[0].name == "t"
 
 
+@pytest.mark.parametrize("value", ["-", "(", "]", ",", "IN", "OR", "NULL"])
+def test_values_that_look_like_signs_are_read_as_values(value: str) -> None:
+    ddl = f"CREATE TABLE t (\n    c TEXT CHECK (c IN ('{value}', 'a'))\n);"
+    assert Schema.from_ddl(ddl).tables[0].columns[0].values == (value, "a")
+    array = f"CREATE TABLE t (c TEXT CHECK (c = ANY (ARRAY['{value}'::text, 'a'::text])));"
+    assert Schema.from_ddl(array).tables[0].columns[0].values == (value, "a")
+
+
 NAMES = st.text(st.characters(codec="utf-8", exclude_categories=["Cs", "Cc", "Zl", "Zp"]), min_size=1, max_size=12)
 TYPES = st.sampled_from(["INT", "TEXT", "FLOAT", "NUMERIC(3,1)", "DATE", "TIMESTAMP", "BOOLEAN", "INT[]", "hstore"])
 VALUES = st.lists(st.text(max_size=8) | st.integers(), max_size=4, unique_by=str).map(tuple)

@@ -436,7 +436,7 @@ def test_two_models_are_compared_within_each_tier_too(shop_bench: Bench, tmp_pat
     assert pair["slices"]["moderate"]["p"] == 0.5
     write_report(found, tmp_path / "run")
     for text in ((tmp_path / "run" / "report.md").read_text(), section(found, "run.json")):
-        assert "| moderate | +100.0 [+100.0, +100.0] | 2 | 0 | 0.5 |" in text
+        assert "| moderate | +100.0 [-31.5, +100.0] | 2 | 0 | 0.5 |" in text
     assert "<td>moderate</td>" in (tmp_path / "run" / "report.html").read_text().replace(' class="text"', "")
 
 

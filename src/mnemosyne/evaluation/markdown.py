@@ -55,15 +55,10 @@ def markdown(record: Record, drawings: dict[str, str]) -> str:
 
 
 def _theirs(record: Record, names: Sequence[str], metric: str) -> list[list[str]]:
-    """What the reference printed of these slices."""
-    from mnemosyne.evaluation.report import quoted_rows
+    """What the reference printed of these slices, in italics."""
+    from mnemosyne.evaluation.report import their_slices
 
-    quoted = [t for t in quoted_rows(record) if t.metric == metric and t.slice in names]
-    rows = []
-    for model in dict.fromkeys(theirs.model for theirs in quoted):
-        values = {t.slice: t.value for t in quoted if t.model == model}
-        rows.append([f"*{model} (theirs)*", *(f"*{values[n]:.1f}*" if n in values else "–" for n in names)])
-    return rows
+    return [[cell if cell == "–" else f"*{cell}*" for cell in row] for row in their_slices(record, names, metric)]
 
 
 def _figure(value: Record | None) -> str:

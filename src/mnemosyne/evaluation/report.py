@@ -209,19 +209,20 @@ def _sliced(record: Record, drawings: dict[str, str]) -> str:
                 [escape(system["label"]), *map(figure_cell, row)]
                 for system, row in zip(record["systems"], figures, strict=True)
             ]
-            theirs = _their_slices(record, names, metric)
+            theirs = [[escape(cell) for cell in row] for row in their_slices(record, names, metric)]
             heads = [f"{escape(name)}<br>n = {size}" for name, size in zip(names, sizes, strict=True)]
             marked = range(len(rows), len(rows) + len(theirs))
             parts.append(table([f"{escape(metric)}, model", *heads], rows + theirs, theirs=marked))
     return "".join(parts)
 
 
-def _their_slices(record: Record, names: Sequence[str], metric: str) -> list[list[str]]:
+def their_slices(record: Record, names: Sequence[str], metric: str) -> list[list[str]]:
+    """What the reference printed of these slices: a row a model, its name and a figure or a dash for each."""
     quoted = [t for t in quoted_rows(record) if t.metric == metric and t.slice in names]
     rows = []
     for model in dict.fromkeys(theirs.model for theirs in quoted):
         values = {t.slice: t.value for t in quoted if t.model == model}
-        rows.append([f"{escape(model)} (theirs)", *(f"{values[n]:.1f}" if n in values else "–" for n in names)])
+        rows.append([f"{model} (theirs)", *(f"{values[n]:.1f}" if n in values else "–" for n in names)])
     return rows
 
 

@@ -57,7 +57,7 @@ def _one_list(tokens: list[Token]) -> tuple[str, list[str | int | float]] | None
         inner = _strip(right[1:])
         if inner and inner[0].text.upper() == "ARRAY":
             inner = inner[1:]
-        values = _literals([token for token in inner if token.text not in "[]()"])
+        values = _literals([token for token in inner if token.kind == "string" or token.text not in "[]()"])
     elif operator == "IN":
         values = _literals(_strip(right))
     else:
@@ -71,7 +71,7 @@ def _literals(tokens: list[Token]) -> list[str | int | float] | None:
     values: list[str | int | float] = []
     for item in _split(tokens, ","):
         item = _strip(item)
-        sign = -1 if item and item[0].text == "-" else 1
+        sign = -1 if item and item[0].text == "-" and item[0].kind != "string" else 1
         item = item[1:] if sign < 0 else item
         if len(item) != 1:
             return None
