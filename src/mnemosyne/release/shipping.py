@@ -26,8 +26,9 @@ def ship(
 ) -> dict[str, Any]:
     """Write `data`/adapters/NAME-PRECISION.gguf, put it into `data`/catalogue.json, and give the entry by its name.
 
-    `made` is the adapter's file of a finished release, which is copied as it is. Both files appear whole. Raises
-    ReleaseError when the file is larger than `ADAPTER_BYTES`, or when the adapter is not one of its base.
+    `made` is the adapter's file of a finished release, which is copied as it is; only such a file is known to fit its
+    base, by whose matrices a release is checked. Both files appear whole. Raises ReleaseError when the file is larger
+    than `ADAPTER_BYTES`, or when the adapter names another base file.
     """
     catalogue = data / "catalogue.json"
     entries: dict[str, Any] = json.loads(catalogue.read_text(encoding="utf-8"))
