@@ -224,7 +224,9 @@ def test_only_the_same_run_goes_on(cli: CommandLine, lab_sqlite: str, tmp_path: 
 @pytest.mark.parametrize("lines", [0, 1])
 def test_a_file_without_questions_gives_a_file_without_answers(lines: int, cli: CommandLine, tmp_path: Path) -> None:
     (tmp_path / "q.jsonl").write_text("\n" * lines)
-    assert predict(cli, tmp_path).code == 0
+    done = predict(cli, tmp_path)
+    assert done.code == 0
+    assert ("holds no questions" in done.err) == (lines == 0)
     assert len(read(tmp_path / "p.jsonl")) == lines
 
 

@@ -121,6 +121,12 @@ def command(
         done = _finished(partial)
         if done:
             err.print(f"{done} of {len(lines)} lines are there from an earlier run.", style="dim")
+        if not lines:
+            err.print(f"{questions} holds no questions, so {output} holds no answers.", markup=False, soft_wrap=True)
+        if done == len(lines):  # nothing is left for a model
+            partial.touch()
+            files.put_in_place(partial, output)
+            return 0
         _look(lines[done:], url or "", schema or "")
         downloading.fetch(name, chosen)
         with err.status("Loading the model …"):

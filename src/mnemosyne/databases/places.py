@@ -139,7 +139,7 @@ def _files_hint(folder: Path, name: str) -> str:
         return f"There is no folder {folder}." if not folder.exists() else ""
     near = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
     near = near or sorted(each for each in names if each.endswith((".db", ".sqlite", ".sqlite3", ".duckdb")))[:3]
-    return f"In {folder.resolve()}: {', '.join(near)}." if near else ""
+    return f"In {folder.resolve()}: {', '.join(near)}." if near else f"No database lies in {folder.resolve()}."
 
 
 def _server_place(text: str) -> Place:
